@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The only build entry. Non-recursive: every module.mk below adds its lists, and one make sees the whole graph.
+# Knobs: V=1 (show commands), O=dir (output tree, default build), SAN=address,undefined (host programs and tests
+# with sanitizers, in a tree of their own), CC, GUEST_CC, WERROR=0, ARCH, RECIPE, OSBUILDER_CACHE.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+SHELL := /bin/sh
+
+# ---- knobs -----------------------------------------------------------------------------------------------------
+O ?= build
+V ?= 0
+SAN ?=
+WERROR ?= 1
+CC := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+GUEST_CC ?= gcc
+AR := ar
+STRIP ?= strip
+PROTOC_C ?= protoc-c
+PKG_CONFIG ?= pkg-config
+PYTHON3 ?= python3
+DESTDIR ?=
+PREFIX ?= /usr
+HOST_ARCH := $(shell uname -m)
+ARCH ?= $(HOST_ARCH)
+RECIPE ?= agent
+VERSION := $(shell cat VERSION)
+export OSBUILDER_CACHE ?= $(abspath $(O))/cache
+export LC_ALL := C
+
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))';
+else
+Q :=
+say =
+endif
+
+# Sanitized objects never mix with plain ones.
+comma := ,
+HOSTV := host$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+H := $(O)/$(HOSTV)
+G := $(O)/guest
+GEN := $(O)/gen
+
+# ---- flags -----------------------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wno-unused-parameter \
+	-Wno-missing-field-initializers -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
+COMMON := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKATA_VERSION='"$(VERSION)"' -g \
+	-fno-strict-aliasing -fno-common -fstack-protector-strong -ffile-prefix-map=$(CURDIR)=. $(WARN)
+HOST_CFLAGS := $(COMMON) -O2 -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATA_SANITIZED=1,-D_FORTIFY_SOURCE=2)
+HOST_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN))
+GUEST_CFLAGS := $(COMMON) -Os -fPIE -ffunction-sections -fdata-sections -D_FORTIFY_SOURCE=2
+GUEST_LDFLAGS := -static-pie -Wl,-z,relro,-z,now -Wl,--gc-sections
+FUZZ_CC ?= clang
+FUZZ_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -Werror,$(COMMON)) -O1 -DKATA_SANITIZED=1 \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+
+# Include roots: a part is compiled with its own roots only, so a wrong border does not compile.
+inc_of = $(strip $(if $(filter runtime/lib/%,$(1)),-Iruntime/lib,\
+	$(if $(filter runtime/%,$(1)),-Iruntime -Iruntime/lib -Iosbuilder,\
+	$(if $(filter osbuilder/%,$(1)),-Iosbuilder -Iruntime/lib,\
+	$(if $(filter guest-agent/%,$(1)),-Iguest-agent -Iruntime/lib,\
+	$(if $(filter kernel/%,$(1)),-Ikernel -Iruntime/lib,\
+	-Itests -Iruntime -Iruntime/lib -Iosbuilder -Iguest-agent -Ikernel -I.)))))) -I$(GEN)
+
+# ---- rules the modules instantiate -------------------------------------------------------------------------------
+ALL_SRCS :=
+PROGRAMS :=
+UNIT_TESTS :=
+FUZZERS :=
+INTEGRATION_TESTS :=
+
+objs = $(patsubst %.c,$(1)/obj/%.o,$(filter-out $(GEN)/%,$(2))) \
+	$(patsubst $(GEN)/%.c,$(1)/obj/gen/%.o,$(filter $(GEN)/%,$(2)))
+
+# $(call lib,NAME,SRCS): lib/libNAME.a in each variant, built where something links it.
+define lib
+ALL_SRCS += $(filter-out $(GEN)/%,$(2))
+$(foreach v,$(H) $(G) $(O)/fuzz,
+$(v)/lib/lib$(1).a: $(call objs,$(v),$(2)))
+endef
+
+# $(call prog,VARIANT-DIR,NAME,SRCS,LIBS,LDLIBS): bin/NAME
+define prog
+ALL_SRCS += $(3)
+$(1)/bin/$(2): $(call objs,$(1),$(3)) $(patsubst %,$(1)/lib/lib%.a,$(4))
+$(1)/bin/$(2): LDLIBS := $(5)
+endef
+
+# $(call unit,PATH-BELOW-tests/unit,LIBS,LDLIBS[,EXTRA-SRCS]): the cmocka program tests/unit/PATH.c
+define unit
+UNIT_TESTS += $(H)/test/$(1)
+ALL_SRCS += tests/unit/$(1).c
+$(H)/test/$(1): $(call objs,$(H),tests/unit/$(1).c $(4)) $(patsubst %,$(H)/lib/lib%.a,$(2))
+$(H)/test/$(1): LDLIBS := $(3) -lcmocka
+endef
+
+# $(call fuzz,NAME,LIBS,LDLIBS): tests/fuzz/fuzz_NAME.c, corpus in tests/fuzz/corpus/NAME. Built twice: as a plain
+# program that replays the corpus in `make check` (with SAN= under sanitizers), and with libFuzzer for check-fuzz.
+define fuzz
+FUZZERS += $(1)
+ALL_SRCS += tests/fuzz/fuzz_$(1).c
+$(H)/test/fuzz_$(1): $(call objs,$(H),tests/fuzz/fuzz_$(1).c tests/fuzz/replay_main.c) $(patsubst %,$(H)/lib/lib%.a,$(2))
+$(H)/test/fuzz_$(1): LDLIBS := $(3)
+$(O)/fuzz/bin/fuzz_$(1): $(call objs,$(O)/fuzz,tests/fuzz/fuzz_$(1).c) $(patsubst %,$(O)/fuzz/lib/lib%.a,$(2))
+$(O)/fuzz/bin/fuzz_$(1): LDLIBS := $(3)
+endef
+
+include runtime/lib/module.mk
+include $(filter-out runtime/lib/module.mk tests/module.mk,$(sort $(wildcard */module.mk)))
+include tests/module.mk
+
+# ---- compiling -------------------------------------------------------------------------------------------------
+# The stamps change when flags change; every object depends on its variant's stamp.
+define stamp
+$(1)/.flags: FORCE
+	@mkdir -p $$(@D); printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$(subst ','\'',$(2))' > $$@
+endef
+FORCE:
+.PHONY: FORCE
+$(eval $(call stamp,$(H),$(CC) $(HOST_CFLAGS) $(HOST_LDFLAGS)))
+$(eval $(call stamp,$(G),$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)))
+$(eval $(call stamp,$(O)/fuzz,$(FUZZ_CC) $(FUZZ_CFLAGS)))
+
+# $(call compile,VARIANT-DIR,CC,FLAGS)
+define compile
+$(1)/obj/%.o: %.c $(1)/.flags | $(GEN)/.stamp
+	$$(call say,CC,$$@)mkdir -p $$(@D) && $(2) $(3) $$(call inc_of,$$<) -MMD -MP -MF $$(@:.o=.d) -c $$< -o $$@
+$(1)/obj/gen/%.o: $(GEN)/%.c $(1)/.flags | $(GEN)/.stamp
+	$$(call say,CC,$$@)mkdir -p $$(@D) && $(2) $(filter-out -W%,$(3)) -w -I$(GEN) -MMD -MP -MF $$(@:.o=.d) -c $$< -o $$@
+$(1)/lib/%.a:
+	$$(call say,AR,$$@)mkdir -p $$(@D) && rm -f $$@ && $(AR) rcsD $$@ $$(filter %.o,$$^)
+endef
+$(eval $(call compile,$(H),$(CC),$(HOST_CFLAGS)))
+$(eval $(call compile,$(G),$(GUEST_CC),$(GUEST_CFLAGS)))
+$(eval $(call compile,$(O)/fuzz,$(FUZZ_CC),$(FUZZ_CFLAGS)))
+
+link_libs = $(filter %.o,$(1)) -Wl,--start-group $(filter %.a,$(1)) -Wl,--end-group
+$(H)/bin/%:
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) -o $@ $(call link_libs,$^) $(LDLIBS)
+$(G)/bin/%:
+	$(call say,LD,$@)mkdir -p $(@D) && $(GUEST_CC) $(GUEST_LDFLAGS) -o $@.debug $(call link_libs,$^) $(LDLIBS) && $(STRIP) -o $@ $@.debug
+$(H)/test/%:
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) -o $@ $(call link_libs,$^) $(LDLIBS)
+$(O)/fuzz/bin/%:
+	$(call say,LD,$@)mkdir -p $(@D) && $(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $(call link_libs,$^) $(LDLIBS)
+
+-include $(shell [ -d $(O) ] && find $(O) -name '*.d' -not -path '*/kernel/*' -not -path '*/cache/*' 2>/dev/null)
+# Objects are wanted between runs; without this make deletes what only a pattern rule asked for.
+.SECONDARY:
+
+# ---- targets ---------------------------------------------------------------------------------------------------
+.PHONY: all deps clean distclean
+all: $(PROGRAMS)
+
+clean:
+	$(Q)for d in $(O)/*; do case $$d in */cache) ;; *) rm -rf "$$d" ;; esac; done
+distclean: clean
+	$(Q)rm -rf $(O)

@@ -1,0 +1,3 @@
+# The guest agent: one fragment a part.
+-include guest-agent/container/module.mk
+-include guest-agent/agent.mk

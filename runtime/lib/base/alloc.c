@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/alloc.h"
+
+#include <errno.h>
+
+char *mem_dup0(const void *p, size_t n)
+{
+	char *s;
+
+	if (n == (size_t)-1)
+		return NULL;
+	s = malloc(n + 1);
+	if (!s)
+		return NULL;
+	if (n)
+		memcpy(s, p, n);
+	s[n] = '\0';
+	return s;
+}
+
+int array_reserve(void *array, size_t *cap, size_t want, size_t size)
+{
+	void **slot = array;
+	size_t n = *cap, bytes;
+	void *p;
+
+	if (want <= n)
+		return 0;
+	if (__builtin_add_overflow(n, n / 2 + 8, &n) || n < want)
+		n = want;
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return -ENOMEM;
+	p = realloc(*slot, bytes);
+	if (!p)
+		return -ENOMEM;
+	*slot = p;
+	*cap = n;
+	return 0;
+}
