@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TREE_BLOB_H
+#define TREE_BLOB_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/error.h"
+
+/*
+ * The content of a regular file in a tree, by reference: nothing is read until a writer asks for it.
+ *
+ *   BLOB_EMPTY  no bytes
+ *   BLOB_BYTES  `bytes` in memory, owned by the blob
+ *   BLOB_FD     `size` bytes at `offset` of `fd`; the descriptor belongs to the tree (tree_keep_fd()), not to the blob
+ *   BLOB_PATH   the regular file `path` (owned) below `dirfd` (the tree's), opened for each reader and closed after
+ *
+ * A file that has become shorter since the tree was made is an error, so a writer never pads silently.
+ */
+enum blob_kind { BLOB_EMPTY, BLOB_BYTES, BLOB_FD, BLOB_PATH };
+
+struct blob {
+	enum blob_kind kind;
+	uint64_t size; /* bytes, of every kind */
+	uint8_t *bytes;
+	int fd; /* BLOB_FD: the file; BLOB_PATH: the directory */
+	uint64_t offset;
+	char *path;
+};
+#define BLOB_INIT                                \
+	{                                        \
+		BLOB_EMPTY, 0, NULL, -1, 0, NULL \
+	}
+
+void blob_release(struct blob *b);
+int blob_from_bytes(struct blob *b, const void *data, size_t len); /* copies; 0 or -ENOMEM */
+void blob_from_fd(struct blob *b, int fd, uint64_t offset, uint64_t size);
+int blob_from_path(struct blob *b, int dirfd, const char *path, uint64_t size); /* copies path */
+
+/* Reading one blob piece by piece. The blob must outlive the reader. */
+struct blob_reader {
+	const struct blob *blob;
+	int fd; /* own descriptor of a BLOB_PATH, else -1 */
+};
+#define BLOB_READER_INIT \
+	{                \
+		NULL, -1 \
+	}
+int blob_reader_open(struct blob_reader *r, const struct blob *b, struct error *err);
+/* Exactly len bytes at off into buf; off + len must not exceed the size (-EINVAL). -EIO when the file became shorter. */
+int blob_reader_pread(struct blob_reader *r, uint64_t off, void *buf, size_t len,
+		      struct error *err);
+void blob_reader_release(struct blob_reader *r);
+#define _cleanup_blob_reader_ _cleanup_(blob_reader_release)
+
+/* Opens, reads exactly len bytes at off, closes. For few reads. */
+int blob_read(const struct blob *b, uint64_t off, void *buf, size_t len, struct error *err);
+/* All of it to out_fd at its current position. */
+int blob_copy_to_fd(const struct blob *b, int out_fd, struct error *err);
+
+#endif
