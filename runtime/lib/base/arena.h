@@ -13,9 +13,9 @@ struct arena_block;
 struct arena {
 	struct arena_block *blocks;
 };
-#define ARENA_INIT                                                                                 \
-	{                                                                                          \
-		NULL                                                                               \
+#define ARENA_INIT   \
+	{            \
+		NULL \
 	}
 
 void arena_release(struct arena *a);

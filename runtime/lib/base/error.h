@@ -25,9 +25,9 @@ struct error {
 	char msg[ERROR_MSG_MAX];
 };
 
-#define ERROR_INIT                                                                                 \
-	{                                                                                          \
-		0, ""                                                                              \
+#define ERROR_INIT    \
+	{             \
+		0, "" \
 	}
 
 /* Sets code and message, and returns `code` (a negative errno), so `return error_set(err, -EINVAL, "...")` works. */

@@ -26,9 +26,9 @@ struct file_out {
 	char *name; /* final name inside dirfd */
 	char *tmp;  /* temporary name inside dirfd */
 };
-#define FILE_OUT_INIT                                                                              \
-	{                                                                                          \
-		-1, -1, NULL, NULL                                                                 \
+#define FILE_OUT_INIT              \
+	{                          \
+		-1, -1, NULL, NULL \
 	}
 int file_out_open(struct file_out *o, int dirfd, const char *path, mode_t mode, struct error *err);
 int file_out_commit(struct file_out *o, struct error *err);

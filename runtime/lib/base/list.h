@@ -11,9 +11,9 @@
 struct list {
 	struct list *next, *prev;
 };
-#define LIST_INIT(name)                                                                            \
-	{                                                                                          \
-		&(name), &(name)                                                                   \
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
 	}
 
 static inline void list_init(struct list *l)
@@ -39,10 +39,10 @@ static inline void list_del(struct list *e)
 	list_init(e);
 }
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
-#define list_for_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
+#define list_for_each(pos, head)      for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 /* The current entry may be removed in the body. */
-#define list_for_each_safe(pos, tmp, head)                                                         \
-	for ((pos) = (head)->next, (tmp) = (pos)->next; (pos) != (head);                           \
+#define list_for_each_safe(pos, tmp, head)                               \
+	for ((pos) = (head)->next, (tmp) = (pos)->next; (pos) != (head); \
 	     (pos) = (tmp), (tmp) = (pos)->next)
 
 #endif

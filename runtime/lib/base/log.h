@@ -18,8 +18,8 @@ struct log_config {
 	const char *source;   /* upstream's "source" field, e.g. "runtime", "agent" */
 	enum log_level level; /* lines above it are dropped */
 	enum log_format format;
-	int fd;		/* -1: none. Not owned. */
-	int syslog;	/* nonzero: also to the system log, tagged with name */
+	int fd;	    /* -1: none. Not owned. */
+	int syslog; /* nonzero: also to the system log, tagged with name */
 };
 /* Until called: level warn, plain, to stderr. The configuration is copied. */
 void log_init(const struct log_config *cfg);

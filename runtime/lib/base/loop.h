@@ -17,7 +17,8 @@ struct loop;
 struct loop_source;
 
 int loop_new(struct loop **ret); /* 0 or -errno */
-struct loop *loop_free(struct loop *l); /* frees remaining sources too; NULL accepted; returns NULL */
+struct loop *
+loop_free(struct loop *l); /* frees remaining sources too; NULL accepted; returns NULL */
 /* Dispatches until loop_exit(); returns the code given there, or -errno when epoll fails. */
 int loop_run(struct loop *l);
 /* One round: waits at most timeout_ms (-1: for ever). Number of callbacks run, or -errno. */

@@ -19,10 +19,11 @@ struct process_params {
 	const char *cwd;	  /* NULL: the caller's */
 	int stdin_fd;		  /* -1: /dev/null */
 	int stdout_fd, stderr_fd; /* -1: /dev/null; PROCESS_INHERIT: the caller's */
-	const int *keep_fds;	  /* descriptors passed at the same number; all others from 3 on are closed */
+	const int *
+		keep_fds; /* descriptors passed at the same number; all others from 3 on are closed */
 	size_t n_keep_fds;
-	bool new_session;	  /* setsid */
-	int death_signal;	  /* nonzero: PR_SET_PDEATHSIG, checked against a parent that died meanwhile */
+	bool new_session; /* setsid */
+	int death_signal; /* nonzero: PR_SET_PDEATHSIG, checked against a parent that died meanwhile */
 	/* Runs in the child just before exec (async-signal-safe work only); non-zero -errno fails the spawn. May be NULL. */
 	int (*child_fn)(void *data);
 	void *child_data;

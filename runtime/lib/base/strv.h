@@ -14,9 +14,9 @@ struct strv {
 	size_t n;
 	size_t cap;
 };
-#define STRV_INIT                                                                                  \
-	{                                                                                          \
-		NULL, 0, 0                                                                         \
+#define STRV_INIT          \
+	{                  \
+		NULL, 0, 0 \
 	}
 
 void strv_release(struct strv *sv);

@@ -79,8 +79,8 @@ struct oci_hook_list {
 	size_t n;
 };
 struct oci_hooks {
-	struct oci_hook_list prestart, create_runtime, create_container, start_container,
-		poststart, poststop;
+	struct oci_hook_list prestart, create_runtime, create_container, start_container, poststart,
+		poststop;
 };
 
 struct oci_id_map {
@@ -113,9 +113,9 @@ struct oci_device {
 
 struct oci_device_rule {
 	bool allow;
-	char type;		/* 'a' 'b' 'c'; 'a' when absent */
+	char type;	      /* 'a' 'b' 'c'; 'a' when absent */
 	int64_t major, minor; /* -1: any */
-	char *access;		/* "rwm" or NULL for all */
+	char *access;	      /* "rwm" or NULL for all */
 };
 
 struct oci_weight_device {
@@ -168,7 +168,7 @@ struct oci_resources {
 		struct {
 			char *name;
 			uint32_t priority;
-		} *priorities;
+		} * priorities;
 		size_t n_priorities;
 	} network;
 	struct oci_kv *unified; /* cgroup v2 file → value */
@@ -259,8 +259,8 @@ struct oci_process_doc *oci_process_free(struct oci_process_doc *doc);
 int oci_spec_validate(const struct oci_spec *spec, struct error *err);
 
 const char *oci_spec_annotation(const struct oci_spec *spec, const char *key); /* or NULL */
-const char *oci_ns_name(enum oci_ns_type t);					/* "pid" "network" ... */
-int oci_ns_clone_flag(enum oci_ns_type t);					/* CLONE_NEW* */
+const char *oci_ns_name(enum oci_ns_type t); /* "pid" "network" ... */
+int oci_ns_clone_flag(enum oci_ns_type t);   /* CLONE_NEW* */
 
 /* The default document that `spec` commands write (tab indented, hostname as given). Malloc'd; NULL: out of memory. */
 char *oci_spec_default_json(const char *hostname, bool rootless);

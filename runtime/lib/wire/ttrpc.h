@@ -17,10 +17,10 @@
  * ttrpc.Request {service 1, method 2, payload 3, timeout_nano 4, metadata 5} or ttrpc.Response {status 1, payload 2}. A
  * frame that breaks the rules ends its connection and nothing else.
  */
-#define TTRPC_HEADER_SIZE	10
-#define TTRPC_MAX_PAYLOAD	(4u << 20)
-#define TTRPC_MAX_CALLS		1024		 /* open calls on one connection; the next gets RESOURCE_EXHAUSTED */
-#define TTRPC_MAX_QUEUED	(16u << 20) /* unsent bytes on a connection before it is closed */
+#define TTRPC_HEADER_SIZE 10
+#define TTRPC_MAX_PAYLOAD (4u << 20)
+#define TTRPC_MAX_CALLS	  1024 /* open calls on one connection; the next gets RESOURCE_EXHAUSTED */
+#define TTRPC_MAX_QUEUED  (16u << 20) /* unsent bytes on a connection before it is closed */
 
 /* gRPC status codes (grpc/doc/statuscodes.md). */
 enum ttrpc_code {
@@ -71,7 +71,8 @@ struct ttrpc_service {
 };
 
 int ttrpc_server_new(struct loop *loop, struct ttrpc_server **ret);
-struct ttrpc_server *ttrpc_server_free(struct ttrpc_server *s); /* closes everything; unanswered calls are cancelled */
+struct ttrpc_server *
+ttrpc_server_free(struct ttrpc_server *s); /* closes everything; unanswered calls are cancelled */
 /* The service is kept by pointer. */
 int ttrpc_server_add_service(struct ttrpc_server *s, const struct ttrpc_service *svc);
 /* Takes a listening socket and accepts from it; -EMFILE and the like pause accepting, they do not end the server. */
