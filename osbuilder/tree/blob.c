@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tree/blob.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+#define COPY_CHUNK (1u << 18) /* bytes moved at once by blob_copy_to_fd() */
+
+void blob_release(struct blob *b)
+{
+	free(b->bytes);
+	free(b->path);
+	*b = (struct blob)BLOB_INIT;
+}
+
+int blob_from_bytes(struct blob *b, const void *data, size_t len)
+{
+	uint8_t *copy = NULL;
+
+	if (len) {
+		copy = malloc(len);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, data, len);
+	}
+	*b = (struct blob)BLOB_INIT;
+	b->kind = len ? BLOB_BYTES : BLOB_EMPTY;
+	b->bytes = copy;
+	b->size = len;
+	return 0;
+}
+
+void blob_from_fd(struct blob *b, int fd, uint64_t offset, uint64_t size)
+{
+	*b = (struct blob)BLOB_INIT;
+	if (!size)
+		return;
+	b->kind = BLOB_FD;
+	b->fd = fd;
+	b->offset = offset;
+	b->size = size;
+}
+
+int blob_from_path(struct blob *b, int dirfd, const char *path, uint64_t size)
+{
+	char *copy = NULL;
+
+	if (size) {
+		copy = strdup(path);
+		if (!copy)
+			return -ENOMEM;
+	}
+	*b = (struct blob)BLOB_INIT;
+	if (!size)
+		return 0;
+	b->kind = BLOB_PATH;
+	b->fd = dirfd;
+	b->path = copy;
+	b->size = size;
+	return 0;
+}
+
+int blob_reader_open(struct blob_reader *r, const struct blob *b, struct error *err)
+{
+	struct stat st;
+	int fd;
+
+	r->blob = b;
+	r->fd = -1;
+	if (b->kind != BLOB_PATH)
+		return 0;
+	fd = path_open_in_root(b->fd, b->path, O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return error_sys(err, fd, "cannot open '%s'", b->path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		fd_close(fd);
+		return error_set(err, -EIO, "'%s' is no regular file any more", b->path);
+	}
+	r->fd = fd;
+	return 0;
+}
+
+int blob_reader_pread(struct blob_reader *r, uint64_t off, void *buf, size_t len, struct error *err)
+{
+	const struct blob *b = r->blob;
+	int rc;
+
+	if (off > b->size || len > b->size - off)
+		return error_set(err, -EINVAL, "read beyond the end of a file's content");
+	if (!len)
+		return 0;
+	if (b->kind == BLOB_BYTES) {
+		memcpy(buf, b->bytes + off, len);
+		return 0;
+	}
+	rc = fd_pread_full(b->kind == BLOB_PATH ? r->fd : b->fd, buf, len,
+			   (off_t)(b->offset + off));
+	if (rc == -ENODATA)
+		return error_set(err, -EIO, "'%s' became shorter while it was read",
+				 b->path ? b->path : "content");
+	if (rc < 0)
+		return error_sys(err, rc, "cannot read '%s'", b->path ? b->path : "content");
+	return 0;
+}
+
+void blob_reader_release(struct blob_reader *r)
+{
+	r->fd = fd_close(r->fd);
+	r->blob = NULL;
+}
+
+int blob_read(const struct blob *b, uint64_t off, void *buf, size_t len, struct error *err)
+{
+	_cleanup_blob_reader_ struct blob_reader r = BLOB_READER_INIT;
+	int rc = blob_reader_open(&r, b, err);
+
+	return rc < 0 ? rc : blob_reader_pread(&r, off, buf, len, err);
+}
+
+int blob_copy_to_fd(const struct blob *b, int out_fd, struct error *err)
+{
+	_cleanup_blob_reader_ struct blob_reader r = BLOB_READER_INIT;
+	_cleanup_free_ uint8_t *buf = malloc(COPY_CHUNK);
+	int rc;
+
+	if (!buf)
+		return error_oom(err);
+	rc = blob_reader_open(&r, b, err);
+	for (uint64_t off = 0; rc == 0 && off < b->size;) {
+		size_t n = (size_t)MIN(b->size - off, (uint64_t)COPY_CHUNK);
+
+		rc = blob_reader_pread(&r, off, buf, n, err);
+		if (rc < 0)
+			break;
+		rc = fd_write_full(out_fd, buf, n);
+		if (rc < 0)
+			return error_sys(err, rc, "cannot write");
+		off += n;
+	}
+	return rc;
+}
