@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compat/la.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "base/alloc.h"
+
+#define LA_BLOCK 65536 /* bytes read from a descriptor at once */
+
+struct la_archive {
+	struct archive *ar;
+	struct archive_entry *entry;
+	struct la_archive *outer;
+	struct la_limits limits;
+	uint64_t entries, content;
+	locale_t utf8,
+		before; /* libarchive converts names through the locale: give it one that keeps bytes */
+};
+
+static void locale_enter(struct la_archive *a)
+{
+	if (a->utf8)
+		a->before = uselocale(a->utf8);
+}
+
+static void locale_leave(struct la_archive *a)
+{
+	if (a->utf8)
+		uselocale(a->before);
+}
+
+static int la_fail(struct la_archive *a, const char *what, struct error *err)
+{
+	const char *text = archive_error_string(a->ar);
+	int no = archive_errno(a->ar);
+
+	/* libarchive's own codes are negative or ARCHIVE_ERRNO_MISC */
+	if (no != ENOMEM && no != EIO && no != EFBIG)
+		no = EBADMSG;
+	return error_set(err, -no, "%s: %s", what, text ? text : "unknown error");
+}
+
+static struct la_archive *la_new(enum la_format format, const struct la_limits *limits,
+				 struct error *err)
+{
+	struct la_archive *a = new0(struct la_archive);
+	int r;
+
+	if (!a) {
+		error_oom(err);
+		return NULL;
+	}
+	a->limits = *limits;
+	a->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	a->ar = archive_read_new();
+	if (!a->ar) {
+		error_oom(err);
+		la_close(a);
+		return NULL;
+	}
+	if (format == LA_AR) {
+		r = archive_read_support_format_ar(a->ar);
+	} else {
+		r = archive_read_support_format_tar(a->ar);
+		/* Not filter_all: that one starts programs for the formats the library lacks. */
+		archive_read_support_filter_gzip(a->ar);
+		archive_read_support_filter_bzip2(a->ar);
+		archive_read_support_filter_xz(a->ar);
+		archive_read_support_filter_lzma(a->ar);
+		archive_read_support_filter_zstd(a->ar);
+	}
+	if (r != ARCHIVE_OK) {
+		la_fail(a, "cannot set up the archive reader", err);
+		la_close(a);
+		return NULL;
+	}
+	return a;
+}
+
+static int la_opened(struct la_archive *a, int rc, struct la_archive **ret, struct error *err)
+{
+	if (rc != ARCHIVE_OK) {
+		rc = la_fail(a, "not an archive", err);
+		la_close(a);
+		return rc;
+	}
+	*ret = a;
+	return 0;
+}
+
+int la_open_fd(int fd, enum la_format format, const struct la_limits *limits,
+	       struct la_archive **ret, struct error *err)
+{
+	struct la_archive *a = la_new(format, limits, err);
+
+	if (!a)
+		return -ENOMEM;
+	return la_opened(a, archive_read_open_fd(a->ar, fd, LA_BLOCK), ret, err);
+}
+
+int la_open_memory(const void *data, size_t len, enum la_format format,
+		   const struct la_limits *limits, struct la_archive **ret, struct error *err)
+{
+	struct la_archive *a = la_new(format, limits, err);
+
+	if (!a)
+		return -ENOMEM;
+	return la_opened(a, archive_read_open_memory(a->ar, data, len), ret, err);
+}
+
+static la_ssize_t nested_read(struct archive *ar, void *data, const void **ret_buf)
+{
+	struct la_archive *outer = data;
+	la_int64_t off;
+	size_t n;
+	int r = archive_read_data_block(outer->ar, ret_buf, &n, &off);
+
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r != ARCHIVE_OK) {
+		archive_set_error(ar, EIO, "%s", archive_error_string(outer->ar));
+		return -1;
+	}
+	return (la_ssize_t)n;
+}
+
+int la_open_nested(struct la_archive *outer, enum la_format format, const struct la_limits *limits,
+		   struct la_archive **ret, struct error *err)
+{
+	struct la_archive *a = la_new(format, limits, err);
+
+	if (!a)
+		return -ENOMEM;
+	a->outer = outer;
+	return la_opened(a, archive_read_open(a->ar, outer, NULL, nested_read, NULL), ret, err);
+}
+
+static int check_bytes(struct la_archive *a, struct error *err)
+{
+	uint64_t raw = (uint64_t)archive_filter_bytes(a->ar, 0);
+
+	if (raw <= a->limits.max_bytes && a->content <= a->limits.max_bytes)
+		return 0;
+	return error_set(err, -EFBIG, "unpacks to more than %llu bytes",
+			 (unsigned long long)a->limits.max_bytes);
+}
+
+static int fill_entry(struct la_archive *a, struct la_entry *e, struct error *err)
+{
+	struct archive_entry *ae = a->entry;
+
+	memset(e, 0, sizeof(*e));
+	e->path = archive_entry_pathname(ae);
+	if (!e->path)
+		return error_set(err, -EBADMSG, "entry %llu has no readable name",
+				 (unsigned long long)a->entries);
+	e->hardlink = archive_entry_hardlink(ae);
+	e->symlink = archive_entry_symlink(ae);
+	e->mode = (uint32_t)archive_entry_mode(ae);
+	if (e->hardlink)
+		e->mode = S_IFREG | (e->mode & 07777);
+	if (archive_entry_uid(ae) < 0 || archive_entry_uid(ae) > UINT32_MAX - 1 ||
+	    archive_entry_gid(ae) < 0 || archive_entry_gid(ae) > UINT32_MAX - 1)
+		return error_set(err, -EBADMSG, "entry '%.200s': owner out of range", e->path);
+	e->uid = (uint32_t)archive_entry_uid(ae);
+	e->gid = (uint32_t)archive_entry_gid(ae);
+	e->mtime_sec = archive_entry_mtime(ae);
+	e->mtime_nsec = (uint32_t)archive_entry_mtime_nsec(ae);
+	e->rdev_major = (uint32_t)archive_entry_rdevmajor(ae);
+	e->rdev_minor = (uint32_t)archive_entry_rdevminor(ae);
+	if (archive_entry_size(ae) < 0)
+		return error_set(err, -EBADMSG, "entry '%.200s': negative size", e->path);
+	e->size = (uint64_t)archive_entry_size(ae);
+	return 0;
+}
+
+int la_next(struct la_archive *a, struct la_entry *ret_entry, struct error *err)
+{
+	int r;
+
+	locale_enter(a);
+	r = archive_read_next_header(a->ar, &a->entry);
+	if (r == ARCHIVE_EOF)
+		r = check_bytes(a, err);
+	else if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
+		r = la_fail(a, "damaged archive", err);
+	else if (++a->entries > a->limits.max_entries)
+		r = error_set(err, -EFBIG, "has more than %llu entries",
+			      (unsigned long long)a->limits.max_entries);
+	else if ((r = check_bytes(a, err)) == 0 && (r = fill_entry(a, ret_entry, err)) == 0)
+		r = 1;
+	locale_leave(a);
+	if (r == 1)
+		archive_entry_xattr_reset(a->entry);
+	return r;
+}
+
+ssize_t la_read(struct la_archive *a, void *buf, size_t len, struct error *err)
+{
+	la_ssize_t n = archive_read_data(a->ar, buf, len);
+	int r;
+
+	if (n < 0)
+		return la_fail(a, "damaged archive", err);
+	a->content += (uint64_t)n;
+	r = check_bytes(a, err);
+	return r < 0 ? r : (ssize_t)n;
+}
+
+int la_next_xattr(struct la_archive *a, const char **ret_name, const void **ret_value,
+		  size_t *ret_len)
+{
+	return archive_entry_xattr_next(a->entry, ret_name, ret_value, ret_len) == ARCHIVE_OK;
+}
+
+void la_close(struct la_archive *a)
+{
+	if (!a)
+		return;
+	if (a->ar)
+		archive_read_free(a->ar);
+	if (a->utf8)
+		freelocale(a->utf8);
+	free(a);
+}
