@@ -1,0 +1,12 @@
+# ttrpc, its messages and its transports. The messages come from proto/NAME.proto as wire/NAME.pb-c.h.
+WIRE_PROTOS := agent containerd_types containerd_v1_types csi events google health oci runtimeoptions status task \
+	task_events ttrpc types
+WIRE_PROTO_DIR := runtime/lib/wire/proto
+GEN_HDRS += $(WIRE_PROTOS:%=$(GEN)/wire/%.pb-c.h)
+
+# All of them are generated together, because each header includes its imports' headers.
+$(GEN)/wire/%.pb-c.c $(GEN)/wire/%.pb-c.h: $(WIRE_PROTO_DIR)/%.proto $(WIRE_PROTOS:%=$(WIRE_PROTO_DIR)/%.proto)
+	$(call say,PROTOC,$(GEN)/wire/$*.pb-c.c)mkdir -p $(GEN)/wire && \
+		$(PROTOC_C) --proto_path=$(WIRE_PROTO_DIR) --c_out=$(GEN)/wire $<
+
+$(eval $(call lib,wireproto,$(WIRE_PROTOS:%=$(GEN)/wire/%.pb-c.c)))
