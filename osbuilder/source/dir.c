@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "source/source.h"
+
+#define XATTR_LIST_SIZE 65536 /* XATTR_LIST_MAX of Linux */
+
+/* A file with more than one link, seen at `path`; open addressing by device and inode. */
+struct seen {
+	dev_t dev;
+	ino_t ino;
+	char *path; /* NULL: free slot */
+};
+
+struct walk {
+	struct tree *tree;
+	const struct source_dir_params *params;
+	int rootfd;
+	struct strbuf path; /* below rootfd, no leading slash */
+	struct seen *seen;
+	size_t n_seen, cap_seen; /* capacity is a power of two */
+	char first_unreadable[256];
+	size_t n_unreadable;
+	uid_t uid;
+	gid_t gid;
+};
+
+static size_t seen_slot(const struct seen *v, size_t cap, dev_t dev, ino_t ino)
+{
+	size_t h = (size_t)((ino ^ (uint64_t)dev << 32) * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+
+	while (v[h & (cap - 1)].path &&
+	       (v[h & (cap - 1)].dev != dev || v[h & (cap - 1)].ino != ino))
+		h++;
+	return h & (cap - 1);
+}
+
+static int seen_grow(struct walk *w)
+{
+	size_t cap = w->cap_seen ? w->cap_seen * 2 : 256;
+	struct seen *v = new0_array(struct seen, cap);
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->cap_seen; i++)
+		if (w->seen[i].path)
+			v[seen_slot(v, cap, w->seen[i].dev, w->seen[i].ino)] = w->seen[i];
+	free(w->seen);
+	w->seen = v;
+	w->cap_seen = cap;
+	return 0;
+}
+
+/* The first path of this inode, or NULL after noting `path` as such; *oom on failure. */
+static const char *seen_before(struct walk *w, const struct stat *st, const char *path, bool *oom)
+{
+	size_t i;
+
+	*oom = w->n_seen * 2 >= w->cap_seen && seen_grow(w) < 0;
+	if (*oom)
+		return NULL;
+	i = seen_slot(w->seen, w->cap_seen, st->st_dev, st->st_ino);
+	if (w->seen[i].path)
+		return w->seen[i].path;
+	w->seen[i] = (struct seen){ st->st_dev, st->st_ino, strdup(path) };
+	*oom = !w->seen[i].path;
+	w->n_seen++;
+	return NULL;
+}
+
+static void note_unreadable(struct walk *w)
+{
+	if (w->n_unreadable++ == 0)
+		snprintf(w->first_unreadable, sizeof(w->first_unreadable), "%s",
+			 w->path.len ? w->path.buf : ".");
+}
+
+static bool xattr_wanted(const char *name)
+{
+	return str_after(name, "user.") || str_after(name, "trusted.") ||
+	       str_after(name, "security.");
+}
+
+/* `fd` is O_PATH: attributes are reached by its name in /proc, which does not follow a symbolic link's target. */
+static int add_xattrs(struct tree_inode *ino, const char *fd_path, struct error *err)
+{
+	_cleanup_free_ char *list = malloc(XATTR_LIST_SIZE);
+	_cleanup_free_ char *value = malloc(TREE_XATTR_VALUE_MAX);
+	ssize_t n;
+
+	if (!list || !value)
+		return error_oom(err);
+	n = listxattr(fd_path, list, XATTR_LIST_SIZE);
+	if (n < 0)
+		return errno == ENOTSUP || errno == EPERM || errno == EACCES || errno == ENOENT
+			       ? 0
+			       : error_sys(err, -errno, "cannot list extended attributes");
+	for (char *p = list; p < list + n; p += strlen(p) + 1) {
+		ssize_t len;
+		int r;
+
+		if (!xattr_wanted(p))
+			continue;
+		len = getxattr(fd_path, p, value, TREE_XATTR_VALUE_MAX);
+		if (len < 0 && errno == ENODATA)
+			continue;
+		if (len < 0)
+			return error_sys(err, -errno, "cannot read extended attribute %s", p);
+		r = tree_set_xattr(ino, p, value, (size_t)len, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_target(int fd, struct strbuf *out, struct error *err)
+{
+	ssize_t n;
+
+	if (strbuf_grow(out, TREE_PATH_MAX + 1) < 0)
+		return error_oom(err);
+	n = readlinkat(fd, "", out->buf, TREE_PATH_MAX + 1);
+	if (n < 0)
+		return error_sys(err, -errno, "cannot read the symbolic link");
+	if (n > TREE_PATH_MAX)
+		return error_set(err, -ENAMETOOLONG, "symbolic link target is too long");
+	strbuf_setlen(out, (size_t)n);
+	return 0;
+}
+
+static char *image_path(const struct walk *w, const char *path)
+{
+	return str_printf("%s/%s", w->params->target ? w->params->target : "", path);
+}
+
+/* Puts what fd (O_PATH) names into the tree; *ret_descend for directories. */
+static int add_one(struct walk *w, int fd, bool *ret_descend, struct error *err)
+{
+	const unsigned flags = TREE_ADD_PARENTS | TREE_ADD_FOLLOW;
+	_cleanup_(blob_release) struct blob content = BLOB_INIT;
+	_cleanup_strbuf_ struct strbuf target = STRBUF_INIT;
+	_cleanup_free_ char *path = image_path(w, w->path.buf);
+	struct tree_attr a = { .content = &content };
+	char fd_path[PATH_FD_MAX];
+	struct tree_node *n;
+	struct stat st;
+	int r;
+
+	if (!path)
+		return error_oom(err);
+	if (fstatat(fd, "", &st, AT_EMPTY_PATH) < 0)
+		return error_sys(err, -errno, "cannot stat");
+	path_of_fd(fd_path, fd);
+	*ret_descend = S_ISDIR(st.st_mode);
+	a.mode = st.st_mode & (S_IFMT | 07777);
+	if (w->params->plain_modes && !S_ISLNK(st.st_mode))
+		a.mode = (st.st_mode & S_IFMT) |
+			 (S_ISDIR(st.st_mode) || st.st_mode & 0100 ? 0755 : 0644);
+	a.uid = w->params->own_as_root && st.st_uid == w->uid ? 0 : st.st_uid;
+	a.gid = w->params->own_as_root && st.st_gid == w->gid ? 0 : st.st_gid;
+	a.mtime_sec = st.st_mtim.tv_sec;
+	a.mtime_nsec = (uint32_t)st.st_mtim.tv_nsec;
+	a.rdev_major = major(st.st_rdev);
+	a.rdev_minor = minor(st.st_rdev);
+	if (S_ISREG(st.st_mode) && faccessat(AT_FDCWD, fd_path, R_OK, AT_EACCESS) < 0) {
+		note_unreadable(w);
+		return 0;
+	}
+	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1) {
+		bool oom;
+		const char *first = seen_before(w, &st, path, &oom);
+
+		if (oom)
+			return error_oom(err);
+		if (first)
+			return tree_link(w->tree, path, first, flags, NULL, err);
+	}
+	if (S_ISREG(st.st_mode)) {
+		if (blob_from_path(&content, w->rootfd, w->path.buf, (uint64_t)st.st_size) < 0)
+			return error_oom(err);
+	}
+	if (S_ISLNK(st.st_mode)) {
+		r = read_target(fd, &target, err);
+		if (r < 0)
+			return r;
+		a.target = target.buf;
+	}
+	r = tree_add(w->tree, path, &a, flags, &n, err);
+	if (r < 0 || S_ISLNK(st.st_mode))
+		return r;
+	return add_xattrs(n->inode, fd_path, err);
+}
+
+static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err);
+
+static int walk_entry(struct walk *w, int dirfd, const char *name, unsigned depth,
+		      struct error *err)
+{
+	size_t before = w->path.len;
+	bool descend = false;
+	int fd, r;
+
+	if (strbuf_addf(&w->path, "%s%s", before ? "/" : "", name) < 0)
+		return error_oom(err);
+	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) {
+		note_unreadable(w);
+		r = 0;
+	} else if (fd < 0) {
+		r = error_sys(err, -errno, "cannot open");
+	} else {
+		r = add_one(w, fd, &descend, err);
+	}
+	if (r < 0)
+		error_prefix(err, "'%.300s'", w->path.buf);
+	else if (descend)
+		r = walk_dir(w, fd, depth + 1, err);
+	fd_close(fd);
+	strbuf_setlen(&w->path, before);
+	return r;
+}
+
+static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err)
+{
+	struct dirent *de;
+	int fd, r = 0;
+	DIR *d;
+
+	if (depth > TREE_DEPTH_MAX)
+		return error_set(err, -E2BIG, "'%.300s': more than %d directories deep",
+				 w->path.buf, TREE_DEPTH_MAX);
+	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) {
+		note_unreadable(w);
+		return 0;
+	}
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		r = error_sys(err, -errno, "cannot read directory '%.300s'", w->path.buf);
+		fd_close(fd);
+		return r;
+	}
+	while (r == 0 && (errno = 0, de = readdir(d)))
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
+			r = walk_entry(w, fd, de->d_name, depth, err);
+	if (r == 0 && errno)
+		r = error_sys(err, -errno, "cannot read directory '%.300s'", w->path.buf);
+	closedir(d);
+	return r;
+}
+
+int source_add_dir(struct tree *t, int dirfd, const struct source_dir_params *p, struct error *err)
+{
+	struct walk w = { .tree = t, .params = p, .path = STRBUF_INIT };
+	bool descend;
+	int r;
+
+	w.uid = geteuid();
+	w.gid = getegid();
+	w.rootfd = openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (w.rootfd < 0)
+		return error_sys(err, -errno, "cannot open the directory");
+	if (tree_keep_fd(t, w.rootfd) < 0)
+		return error_oom(err);
+	r = add_one(&w, w.rootfd, &descend, err);
+	if (r == 0)
+		r = walk_dir(&w, w.rootfd, 0, err);
+	if (r == 0 && w.n_unreadable == 1)
+		r = error_set(err, -EACCES, "cannot read '%s'", w.first_unreadable);
+	else if (r == 0 && w.n_unreadable)
+		r = error_set(err, -EACCES, "cannot read '%s' and %zu other files or directories",
+			      w.first_unreadable, w.n_unreadable - 1);
+	for (size_t i = 0; i < w.cap_seen; i++)
+		free(w.seen[i].path);
+	free(w.seen);
+	strbuf_release(&w.path);
+	return r;
+}
+
+static int dir_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
+		    struct error *err)
+{
+	/* A recipe's overlay is content, not ownership: who checked it out does not matter. */
+	const struct source_dir_params p = { .plain_modes = true,
+					     .own_as_root = true,
+					     .target = s->target };
+	_cleanup_fd_ int fd = openat(env->dirfd, s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return error_sys(err, -errno, "cannot open directory '%s'", s->path);
+	r = source_add_dir(t, fd, &p, err);
+	return r < 0 ? error_prefix(err, "'%s'", s->path) : 0;
+}
+
+const struct source_ops source_dir = { "dir", dir_load };

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source/source.h"
+
+#include <stdlib.h>
+
+#include "base/strbuf.h"
+
+static const struct source_ops *const sources[] = { &source_deb, &source_dir, &source_tar,
+						    &source_file };
+
+const struct source_ops *source_find(const char *type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		if (str_eq(sources[i]->name, type))
+			return sources[i];
+	return NULL;
+}
+
+int source_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
+		struct error *err)
+{
+	const struct source_ops *ops = source_find(s->type);
+	int r;
+
+	if (!ops)
+		return error_set(err, -EINVAL, "unknown source type '%s'", s->type);
+	r = ops->load(s, env, t, err);
+	if (r < 0)
+		return error_wrap(err, r, "source %s", s->type);
+	return 0;
+}
+
+void source_packages_release(struct source_packages *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		free(p->v[i].name);
+		free(p->v[i].version);
+		free(p->v[i].arch);
+	}
+	free(p->v);
+	*p = (struct source_packages){ 0 };
+}
+
+const char *source_debian_arch(const char *arch)
+{
+	static const char *const names[][2] = { { "x86_64", "amd64" },
+						{ "aarch64", "arm64" },
+						{ "ppc64le", "ppc64el" },
+						{ "s390x", "s390x" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_eq(names[i][0], arch))
+			return names[i][1];
+	return NULL;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/strv.h"
+#include "codec/sha.h"
+#include "tree/tree.h"
+
+/*
+ * Sources: what puts files into a tree. One const ops table and one file each; source_load() finds the one that a recipe
+ * names. Sources are applied in the recipe's order with the replace rules of tree_add(), symbolic links of the tree that
+ * are directories (the merged /usr) being followed.
+ *
+ *   deb   packages of a Debian archive: apt resolves, fetches and verifies in a private root, unpacking is ours
+ *   dir   a directory of this machine
+ *   tar   a tar file, plain or compressed by gzip, bzip2, xz or zstd
+ *   file  one file of this machine
+ */
+
+#define SOURCE_PACKAGES_MAX 4096 /* in one image */
+
+/* One installed package, for the manifest. Strings are owned. */
+struct source_package {
+	char *name, *version, *arch;
+	char sha256[2 * SHA_SIZE_256 + 1]; /* of the package file */
+};
+struct source_packages {
+	struct source_package *v;
+	size_t n, cap;
+};
+void source_packages_release(struct source_packages *p);
+
+/* What a recipe says about one source. Unused fields are NULL or empty. Owned by the recipe. */
+struct source_spec {
+	char *type;
+	char *path;    /* dir, tar, file: relative to the recipe's directory, or absolute */
+	char *target;  /* directory of the image the content goes to ("/"); file: the file itself */
+	uint32_t mode; /* file: permissions, 0644 by default */
+	struct strv suites; /* deb: "bookworm", "bookworm-updates", ... */
+	struct strv components;
+	struct strv packages; /* deb: names as apt takes them */
+	struct strv
+		omit; /* deb: dependencies that are resolved but not unpacked (dpkg, debconf, ...) */
+	char *mirror; /* deb: NULL: the Debian mirrors this machine is configured for, else deb.debian.org */
+	char *security_mirror; /* deb: for suites that end in "-security"; NULL: as mirror */
+	char *keyring; /* deb: trusted keys; NULL: Debian's archive keyring of this machine */
+};
+
+struct source_env {
+	const char *arch;		  /* "x86_64" ... */
+	int dirfd;			  /* the recipe's directory */
+	const char *cache_dir;		  /* absolute; made when missing */
+	bool offline;			  /* use only what the cache holds */
+	struct source_packages *packages; /* filled by deb */
+};
+
+struct source_ops {
+	const char *name;
+	int (*load)(const struct source_spec *s, const struct source_env *env, struct tree *t,
+		    struct error *err);
+};
+extern const struct source_ops source_deb, source_dir, source_tar, source_file;
+
+/* NULL for a type that does not exist. */
+const struct source_ops *source_find(const char *type);
+/* Errors start with "source TYPE". */
+int source_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
+		struct error *err);
+
+/* "amd64" for "x86_64" and so on; NULL for an architecture without a name in Debian. */
+const char *source_debian_arch(const char *arch);
+
+/*
+ * Archive readers that others use on their own.
+ *
+ * Unpacks a tar stream from fd. Refused, with the entry named: absolute names, "..", names through symbolic links that
+ * leave the tree, names or paths over the limits, hard links to what is not there, directories replaced by files, and
+ * archives over LA_LIMITS_DEFAULT.
+ */
+struct source_unpack {
+	const char *target; /* directory of the tree, "" for the root */
+};
+int source_unpack_tar_fd(struct tree *t, int fd, const struct source_unpack *u, struct error *err);
+
+struct source_deb_info {
+	char name[128], version[128], arch[32];
+};
+/*
+ * Unpacks a binary package (deb(5), format 2.0) from memory. Its scripts are not run. When deb_arch is given, a package
+ * of another architecture (and not "all") is refused.
+ */
+int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *deb_arch,
+		      struct source_deb_info *ret, struct error *err);
+
+/* Directory walks. */
+struct source_dir_params {
+	bool plain_modes; /* directories 0755, files 0755 or 0644: what a checkout keeps of them */
+	bool own_as_root; /* what belongs to the caller's effective uid/gid becomes root's */
+	const char *target;
+};
+/*
+ * Adds everything below dirfd. Content stays on disk (BLOB_PATH) and must not change before the tree is written; dirfd is
+ * duplicated. Hard links are found again, extended attributes of the classes user, trusted and security are kept. What
+ * cannot be read is one error that names the first of them.
+ */
+int source_add_dir(struct tree *t, int dirfd, const struct source_dir_params *p, struct error *err);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SOURCE_UNPACK_H
+#define SOURCE_UNPACK_H
+
+#include "compat/la.h"
+#include "source/source.h"
+
+/* For osbuilder/source/ only: every entry of an open tar archive into the tree. */
+int unpack_archive(struct tree *t, struct la_archive *a, const struct source_unpack *u,
+		   struct error *err);
+
+#endif
