@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/sha.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <openssl/evp.h>
+#include "base/alloc.h"
+#include "base/parse.h"
+
+#define SHA_READ_CHUNK (1u << 18)
+
+int sha_begin(struct sha *s, enum sha_kind kind)
+{
+	if (!s->ctx)
+		s->ctx = EVP_MD_CTX_new();
+	if (!s->ctx)
+		return -ENOMEM;
+	s->kind = kind;
+	return EVP_DigestInit_ex(s->ctx, kind == SHA_KIND_512 ? EVP_sha512() : EVP_sha256(),
+				 NULL) == 1
+		       ? 0
+		       : -EIO;
+}
+
+int sha_update(struct sha *s, const void *data, size_t len)
+{
+	return EVP_DigestUpdate(s->ctx, data, len) == 1 ? 0 : -EIO;
+}
+
+int sha_finish(struct sha *s, uint8_t out[SHA_SIZE_MAX])
+{
+	return EVP_DigestFinal_ex(s->ctx, out, NULL) == 1 ? 0 : -EIO;
+}
+
+void sha_release(struct sha *s)
+{
+	EVP_MD_CTX_free(s->ctx);
+	s->ctx = NULL;
+}
+
+int sha_of(enum sha_kind kind, const void *data, size_t len, uint8_t out[SHA_SIZE_MAX])
+{
+	_cleanup_sha_ struct sha s = SHA_INIT;
+	int r = sha_begin(&s, kind);
+
+	if (r == 0)
+		r = sha_update(&s, data, len);
+	if (r == 0)
+		r = sha_finish(&s, out);
+	return r;
+}
+
+static int update_from_fd(struct sha *s, int fd, uint64_t off, uint64_t len, struct error *err)
+{
+	_cleanup_free_ uint8_t *buf = malloc(SHA_READ_CHUNK);
+	bool to_end = len == UINT64_MAX;
+
+	if (!buf)
+		return error_oom(err);
+	while (len > 0) {
+		ssize_t n = pread(fd, buf, MIN(len, (uint64_t)SHA_READ_CHUNK), (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_sys(err, -errno, "read at offset %llu",
+					 (unsigned long long)off);
+		if (n == 0 && to_end)
+			return 0;
+		if (n == 0)
+			return error_set(err, -ENODATA,
+					 "file ends at offset %llu, %llu bytes early",
+					 (unsigned long long)off, (unsigned long long)len);
+		if (sha_update(s, buf, (size_t)n) < 0)
+			return error_set(err, -EIO, "libcrypto failed to hash");
+		off += (uint64_t)n;
+		len -= to_end ? 0 : (uint64_t)n;
+	}
+	return 0;
+}
+
+int sha_of_fd(enum sha_kind kind, int fd, uint64_t off, uint64_t len, uint8_t out[SHA_SIZE_MAX],
+	      struct error *err)
+{
+	_cleanup_sha_ struct sha s = SHA_INIT;
+	int r = sha_begin(&s, kind);
+
+	if (r < 0)
+		return error_set(err, r, "libcrypto has no SHA-%d",
+				 kind == SHA_KIND_512 ? 512 : 256);
+	r = update_from_fd(&s, fd, off, len, err);
+	if (r < 0)
+		return r;
+	r = sha_finish(&s, out);
+	return r < 0 ? error_set(err, r, "libcrypto failed to hash") : 0;
+}
+
+int sha_hex_of(enum sha_kind kind, const void *data, size_t len, char out[SHA_HEX_MAX])
+{
+	uint8_t digest[SHA_SIZE_MAX];
+	int r = sha_of(kind, data, len, digest);
+
+	if (r == 0)
+		hex_encode(out, digest, sha_size(kind));
+	return r;
+}
+
+int sha_hex_of_fd(enum sha_kind kind, int fd, uint64_t off, uint64_t len, char out[SHA_HEX_MAX],
+		  struct error *err)
+{
+	uint8_t digest[SHA_SIZE_MAX];
+	int r = sha_of_fd(kind, fd, off, len, digest, err);
+
+	if (r == 0)
+		hex_encode(out, digest, sha_size(kind));
+	return r;
+}
