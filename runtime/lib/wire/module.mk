@@ -10,3 +10,7 @@ $(GEN)/wire/%.pb-c.c $(GEN)/wire/%.pb-c.h: $(WIRE_PROTO_DIR)/%.proto $(WIRE_PROT
 		$(PROTOC_C) --proto_path=$(WIRE_PROTO_DIR) --c_out=$(GEN)/wire $<
 
 $(eval $(call lib,wireproto,$(WIRE_PROTOS:%=$(GEN)/wire/%.pb-c.c)))
+
+# Users of wire also link wireproto and base, and -lprotobuf-c.
+WIRE_SRCS := $(addprefix runtime/lib/wire/,message.c transport.c ttrpc.c ttrpc_client.c ttrpc_conn.c ttrpc_server.c)
+$(eval $(call lib,wire,$(WIRE_SRCS)))

@@ -75,7 +75,10 @@ struct ttrpc_server *
 ttrpc_server_free(struct ttrpc_server *s); /* closes everything; unanswered calls are cancelled */
 /* The service is kept by pointer. */
 int ttrpc_server_add_service(struct ttrpc_server *s, const struct ttrpc_service *svc);
-/* Takes a listening socket and accepts from it; -EMFILE and the like pause accepting, they do not end the server. */
+/*
+ * Takes a listening socket and accepts from it; -EMFILE and the like pause accepting, they do not end the server. Here as in
+ * the other functions that take a descriptor, it stays the caller's on failure.
+ */
 int ttrpc_server_listen(struct ttrpc_server *s, int listen_fd);
 /* Takes a connected stream. */
 int ttrpc_server_add_conn(struct ttrpc_server *s, int fd);
