@@ -114,6 +114,9 @@ endef
 include runtime/lib/module.mk
 include $(filter-out runtime/lib/module.mk tests/module.mk,$(sort $(wildcard */module.mk)))
 include tests/module.mk
+include tests/lint/lint.mk
+include packaging/packages.mk
+include packaging/install.mk
 
 # ---- compiling -------------------------------------------------------------------------------------------------
 # The stamps change when flags change; every object depends on its variant's stamp.

@@ -1,0 +1,48 @@
+# Running the tests. Each part's fragment has added its programs to UNIT_TESTS, FUZZERS and INTEGRATION_TESTS.
+
+RESULTS := $(O)/test-results
+RUN_TESTS := $(PYTHON3) tests/support/run-tests.py --results $(RESULTS)
+UNIT_TESTS := $(sort $(UNIT_TESTS))
+FUZZERS := $(sort $(FUZZERS))
+# Seconds that one fuzz target gets in `make check-fuzz`.
+FUZZ_TIME ?= 20
+
+.PHONY: check check-unit check-corpus check-san check-image check-boot check-runtime check-fuzz check-kvm \
+	check-demo check-results-begin check-results-end
+
+check: check-results-begin
+	$(Q)$(MAKE) --no-print-directory check-unit check-corpus check-image check-boot check-runtime; s=$$?; \
+	$(RUN_TESTS) --total || s=1; exit $$s
+check-results-begin:
+	$(Q)rm -rf $(RESULTS) && mkdir -p $(RESULTS)
+
+check-unit: $(UNIT_TESTS) $(G)/bin/kata-agent
+	$(Q)KATA_BUILD=$(O) KATA_AGENT=$(G)/bin/kata-agent $(RUN_TESTS) --strip $(H)/test --timeout 120 $(UNIT_TESTS)
+
+# Every corpus through its parser, in the plain build; with SAN= under sanitizers.
+check-corpus: $(FUZZERS:%=$(H)/test/fuzz_%)
+	$(Q)s=0; for f in $(FUZZERS); do \
+		$(RUN_TESTS) --strip $(H)/test --timeout 120 --arg tests/fuzz/corpus/$$f $(H)/test/fuzz_$$f || s=1; done; exit $$s
+
+# The unit tests and corpora once more, built with sanitizers.
+check-san:
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined check-unit check-corpus
+
+check-fuzz: $(FUZZERS:%=$(O)/fuzz/bin/fuzz_%)
+	$(Q)set -e; for f in $(FUZZERS); do mkdir -p $(O)/fuzz/corpus/$$f; echo "  FUZZ     $$f"; \
+		$(O)/fuzz/bin/fuzz_$$f -max_total_time=$(FUZZ_TIME) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+		$(O)/fuzz/corpus/$$f tests/fuzz/corpus/$$f 2>&1 | tail -n 4; done
+
+# Integration tests, by what they need. Each is a program that prints TAP.
+INTEGRATION_ENV = KATA_BUILD=$(abspath $(O)) KATA_BIN=$(abspath $(H))/bin KATA_AGENT=$(abspath $(G))/bin/kata-agent \
+	KATA_KERNEL_DIR=$(abspath $(O))/kernel/$(ARCH) KATA_IMAGE_DIR=$(abspath $(O))/images/$(ARCH)/agent \
+	KATA_CONFIG=$(abspath $(O))/demo/configuration.toml KATA_BOOT_PROBE=$(abspath $(G))/bin/init_probe
+check-image: $(H)/bin/osbuilder $(G)/bin/kata-agent
+	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/image_*.py)
+check-boot: kernel rootfs-image initrd-image $(BOOT_TEST_PROGS)
+	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/boot_*.py)
+check-runtime: demo-config $(PROGRAMS)
+	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) --timeout 1500 $(wildcard tests/integration/runtime_*.py)
+
+check-kvm:
+	@echo "check-kvm: the nested test host is not built yet" >&2; exit 1

@@ -1,0 +1,17 @@
+# What `make deps` installs, by Debian 12 package name. One list a purpose, so that packagers see why each is there.
+#
+# Building the programs.
+DEPS_BUILD := gcc libc6-dev make pkg-config protobuf-c-compiler libprotobuf-dev libprotobuf-c-dev libarchive-dev \
+	libext2fs-dev comerr-dev zlib1g-dev libdeflate-dev libelf-dev libssl-dev libjansson-dev libseccomp-dev
+# Building the guest kernel (libssl-dev and libelf-dev are above).
+DEPS_KERNEL := linux-source-6.1 bc bison flex patch xz-utils bzip2 cpio kmod perl
+# Building images: the archive keys that apt verifies packages with.
+DEPS_IMAGE := debian-archive-keyring ca-certificates
+# Running a sandbox here: QEMU 7.2 with its virtiofsd, and the demo's container.
+DEPS_RUN := qemu-system-x86 qemu-system-common qemu-system-data seabios busybox-static
+# Tests: cmocka, and the foreign tools that must agree with us about our images.
+DEPS_TEST := libcmocka-dev python3 e2fsprogs fdisk erofs-utils cpio gzip binutils procps util-linux iproute2
+# Lint and fuzzing.
+DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev universal-ctags shellcheck
+
+DEPS := $(sort $(DEPS_BUILD) $(DEPS_KERNEL) $(DEPS_IMAGE) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_LINT))

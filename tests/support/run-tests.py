@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs test programs and counts what they report.
+
+A program speaks TAP: cmocka's own (CMOCKA_MESSAGE_OUTPUT=tap) or what the integration tests print. Every program's output goes to
+a file under --results; what failed is shown. Exit status: 0 when nothing failed and something ran. The counts are added to
+--results/summary, one "passed failed skipped" line a program, from which --total prints the closing line.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+
+TEST_LINE = re.compile(r"^\s*(ok|not ok)\b\s*\d*\s*-?\s*(.*)$")
+PLAN_LINE = re.compile(r"^\s*1\.\.(\d+)")
+
+
+def parse(text):
+    """Counts of one TAP text: passed, failed, skipped, list of skip reasons, planned number or None."""
+    passed = failed = 0
+    skips = []
+    planned = None
+    for line in text.splitlines():
+        plan = PLAN_LINE.match(line)
+        if plan:
+            planned = (planned or 0) + int(plan.group(1))
+        m = TEST_LINE.match(line)
+        if not m:
+            continue
+        skip = re.search(r"#\s*skip\s*(.*)$", m.group(2), re.IGNORECASE)
+        if m.group(1) == "not ok":
+            failed += 1
+        elif skip:
+            skips.append((m.group(2).split("#")[0].strip(), skip.group(1).strip() or "no reason given"))
+        else:
+            passed += 1
+    return passed, failed, skips, planned
+
+
+def run(program, args, timeout):
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="tap", PYTHONUNBUFFERED="1")
+    argv = [sys.executable, program] if program.endswith(".py") else [program]
+    start = time.monotonic()
+    try:
+        p = subprocess.run(argv + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, env=env, timeout=timeout, start_new_session=True)
+        text, status = p.stdout.decode(errors="replace"), p.returncode
+    except subprocess.TimeoutExpired as e:
+        text = (e.stdout or b"").decode(errors="replace") + f"\nnot ok - timed out after {timeout} s\n"
+        status = 0
+    return text, status, time.monotonic() - start
+
+
+def one(program, args, opts):
+    name = program
+    for prefix in (opts.strip or "", "tests/"):
+        if prefix and name.startswith(prefix):
+            name = name[len(prefix):].lstrip("/")
+    text, status, took = run(program, args, opts.timeout)
+    passed, failed, skips, planned = parse(text)
+    ran = passed + failed + len(skips)
+    if status != 0 and failed == 0:
+        failed += 1
+        text += f"\nnot ok - exit status {status} without a failed test\n"
+    if status == 0 and failed == 0 and (ran == 0 or (planned is not None and ran != planned)):
+        failed += 1
+        text += f"\nnot ok - {ran} results where {planned} were announced\n"
+    path = os.path.join(opts.results, name.replace("/", "_") + ".tap")
+    with open(path, "w") as f:
+        f.write(text)
+    word = "FAIL" if failed else "ok"
+    extra = f", {len(skips)} skipped" if skips else ""
+    print(f"  {word:<8} {name} ({passed} passed{extra}, {took:.1f} s)", flush=True)
+    if failed:
+        print("\n".join("    " + line for line in text.splitlines()[-60:]), flush=True)
+    for what, why in skips:
+        print(f"    skipped: {what}: {why}", flush=True)
+    with open(os.path.join(opts.results, "summary"), "a") as f:
+        f.write(f"{passed} {failed} {len(skips)} {name}\n")
+    return failed
+
+
+def total(results):
+    sums = [0, 0, 0]
+    try:
+        with open(os.path.join(results, "summary")) as f:
+            for line in f:
+                for i, n in enumerate(line.split()[:3]):
+                    sums[i] += int(n)
+    except FileNotFoundError:
+        pass
+    print(f"{sums[0]} passed, {sums[1]} failed, {sums[2]} skipped")
+    return 1 if sums[1] or not sums[0] else 0
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--results", required=True)
+    ap.add_argument("--strip", help="prefix left out of the names shown")
+    ap.add_argument("--timeout", type=int, default=900)
+    ap.add_argument("--total", action="store_true", help="only print the closing line")
+    ap.add_argument("--arg", action="append", default=[], help="given to every program")
+    ap.add_argument("programs", nargs="*")
+    opts = ap.parse_args()
+    os.makedirs(opts.results, exist_ok=True)
+    if opts.total:
+        return total(opts.results)
+    failed = sum(one(p, opts.arg, opts) for p in opts.programs)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
