@@ -165,3 +165,18 @@ clean:
 	$(Q)for d in $(O)/*; do case $$d in */cache) ;; *) rm -rf "$$d" ;; esac; done
 distclean: clean
 	$(Q)rm -rf $(O)
+
+.PHONY: help
+help:
+	@echo 'deps                 install every Debian package that building, running and testing needs'
+	@echo 'all                  the programs: osbuilder, kata-runtime, containerd-shim-kata-v2, kata-agent'
+	@echo 'kernel               the guest kernel (ARCH=)'
+	@echo 'rootfs-image         a root file system image (ARCH=, RECIPE=agent|debian|path)'
+	@echo 'initrd-image         an initrd (ARCH=, RECIPE=)'
+	@echo 'demo                 a container in a VM, from our kernel and image'
+	@echo 'check                all tests: check-unit check-corpus check-image check-boot check-runtime'
+	@echo 'check-san check-fuzz the unit tests under sanitizers; libFuzzer on every parser (FUZZ_TIME=)'
+	@echo 'lint format          static checks; clang-format in place'
+	@echo 'install              into DESTDIR and PREFIX'
+	@echo 'clean distclean      remove the outputs; distclean also the package cache'
+	@echo 'Knobs: V=1  O=dir  SAN=address,undefined  CC=  GUEST_CC=  WERROR=0  OSBUILDER_CACHE=dir'

@@ -11,7 +11,7 @@ FUZZ_TIME ?= 20
 	check-demo check-results-begin check-results-end
 
 check: check-results-begin
-	$(Q)$(MAKE) --no-print-directory check-unit check-corpus check-image check-boot check-runtime; s=$$?; \
+	$(Q)$(MAKE) -k --no-print-directory check-unit check-corpus check-image check-boot check-runtime; s=$$?; \
 	$(RUN_TESTS) --total || s=1; exit $$s
 check-results-begin:
 	$(Q)rm -rf $(RESULTS) && mkdir -p $(RESULTS)
