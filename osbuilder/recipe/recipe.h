@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RECIPE_RECIPE_H
+#define RECIPE_RECIPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/strv.h"
+#include "source/source.h"
+
+/*
+ * A recipe: a directory with recipe.toml and the files that it names. The format:
+ *
+ *	format = 1				# required
+ *	name = "debian"				# required
+ *	description = "..."
+ *	architectures = ["x86_64"]		# default: all
+ *	merge_usr = true			# /bin /sbin /lib become links into /usr before anything is unpacked; default false
+ *	prune = ["/usr/share/doc", "/usr/share/man/??"]	# removed at the end; fnmatch(3) patterns, '*' does not match '/'
+ *
+ *	[distribution]				# for the summary inside the image
+ *	name = "Debian"
+ *	version = "12"
+ *
+ *	[agent]
+ *	path = "/usr/bin/kata-agent"		# required: where the agent is put
+ *	link = "/sbin/init"			# a symbolic link to it; default none
+ *
+ *	[image]
+ *	filesystem = "ext4"			# or "erofs"; default ext4
+ *	free_mib = 16				# room beyond the content (ext4); default 0
+ *	dax = true				# the DAX header, see disk/disk.h; default true
+ *
+ *	[[source]]				# in order; see source/source.h
+ *	type = "deb"
+ *	suites = ["bookworm"]  components = ["main"]  packages = ["bash"]  omit = ["dpkg"]
+ *	mirror = "http://..."  security_mirror = "http://..."  keyring = "/path"
+ *	[[source]]
+ *	type = "dir"				# or tar, file
+ *	path = "files"  target = "/"  mode = "0644"
+ *
+ *	[[copy]] from = "/a" to = "/b"		# inside the image, after the sources
+ *	[[text]] path = "/etc/hostname" text = "kata\n" mode = "0644"
+ *	[[link]] path = "/etc/mtab" target = "../proc/self/mounts"
+ *	[[directory]] path = "/mnt" mode = "0755"
+ *
+ * A key that is not listed here is an error with its line.
+ */
+
+#define RECIPE_FORMAT	    1
+#define RECIPE_FILE	    "recipe.toml"
+#define RECIPE_ITEMS_MAX    1024 /* sources, copies, texts, links, directories: of each */
+#define RECIPE_FREE_MIB_MAX 65536
+
+struct recipe_item {
+	char *path;  /* in the image */
+	char *value; /* copy: from; text: the text; link: the target; directory: NULL */
+	uint32_t mode;
+};
+struct recipe_items {
+	struct recipe_item *v;
+	size_t n, cap;
+};
+
+struct recipe {
+	char *name, *description;
+	char *file; /* path of recipe.toml, for messages */
+	int dirfd;  /* the recipe's directory */
+	struct strv architectures;
+	bool merge_usr;
+	struct strv prune;
+	char *distro_name, *distro_version;
+	char *agent_path, *agent_link;
+	char *filesystem;
+	uint64_t free_mib;
+	bool dax;
+	struct source_spec *sources;
+	size_t n_sources;
+	struct recipe_items copies, texts, links, directories;
+};
+
+/*
+ * By name or path: what contains a slash is a directory or a recipe.toml; a plain word is looked for in recipes_dir.
+ * Errors about the content read "FILE:LINE: KEY: what".
+ */
+int recipe_load(const char *name, const char *recipes_dir, struct recipe **ret, struct error *err);
+void recipe_free(struct recipe *r);
+static inline void recipe_freep(struct recipe **r)
+{
+	recipe_free(*r);
+}
+#define _cleanup_recipe_ _cleanup_(recipe_freep)
+
+/* -EINVAL unless the recipe is made for this architecture. */
+int recipe_check_arch(const struct recipe *r, const char *arch, struct error *err);
+
+#endif
