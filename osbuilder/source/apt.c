@@ -59,7 +59,8 @@ static bool host_setting_wanted(const char *line)
 static int add_host_settings(struct strbuf *conf, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	char *const argv[] = { "apt-config", "dump", NULL };
+	char name[] = "apt-config", dump[] = "dump";
+	char *const argv[] = { name, dump, NULL };
 	struct process_params p;
 	int status, r;
 	char *next;

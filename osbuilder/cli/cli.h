@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/error.h"
+
+/*
+ * The commands of the osbuilder program, one file each. argv[0] is the command's name. 0, or -errno with the one line that
+ * main() prints.
+ */
+int cli_build(int argc, char **argv, struct error *err);
+int cli_inspect(int argc, char **argv, struct error *err);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+
+#include "base/parse.h"
+#include "image.h"
+
+static const char help[] =
+	"usage: osbuilder build --recipe NAME|PATH --agent FILE [OPTION...]\n"
+	"\n"
+	"  --recipe NAME|PATH       a directory below --recipes, or a path with a slash\n"
+	"  --recipes DIR            where names are looked up (default: recipes)\n"
+	"  --agent FILE             the static kata-agent to put into the image\n"
+	"  --arch ARCH              x86_64, aarch64, ppc64le, s390x (default: this machine's)\n"
+	"  --image FILE             write a disk image and FILE.manifest.json\n"
+	"  --initrd FILE            write an initrd and FILE.manifest.json\n"
+	"  --fs ext4|erofs          file system of the image (default: the recipe's)\n"
+	"  --source-date-epoch N    time of the build in seconds (default: $SOURCE_DATE_EPOCH, else 0)\n"
+	"  --cache DIR              packages and lists (default: $OSBUILDER_CACHE, else build/cache)\n"
+	"  --offline                use only what the cache holds\n";
+
+enum {
+	OPT_RECIPE = 256,
+	OPT_RECIPES,
+	OPT_AGENT,
+	OPT_ARCH,
+	OPT_IMAGE,
+	OPT_INITRD,
+	OPT_FS,
+	OPT_EPOCH,
+	OPT_CACHE,
+	OPT_OFFLINE,
+	OPT_HELP,
+};
+
+static const struct option options[] = {
+	{ "recipe", required_argument, NULL, OPT_RECIPE },
+	{ "recipes", required_argument, NULL, OPT_RECIPES },
+	{ "agent", required_argument, NULL, OPT_AGENT },
+	{ "arch", required_argument, NULL, OPT_ARCH },
+	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "fs", required_argument, NULL, OPT_FS },
+	{ "source-date-epoch", required_argument, NULL, OPT_EPOCH },
+	{ "cache", required_argument, NULL, OPT_CACHE },
+	{ "offline", no_argument, NULL, OPT_OFFLINE },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* File systems hold times as 34 bits from 1901 on (ext4 with extra bits); upstream tools take 32 bits. Take those. */
+#define EPOCH_MAX INT64_C(0xffffffff)
+
+static int read_epoch(const char *text, const char *from, int64_t *ret, struct error *err)
+{
+	uint64_t v;
+
+	if (parse_u64(text, 10, &v) < 0 || v > (uint64_t)EPOCH_MAX)
+		return error_set(err, -EINVAL, "%s: '%s' is not a number of seconds from 0 to %lld",
+				 from, text, (long long)EPOCH_MAX);
+	*ret = (int64_t)v;
+	return 0;
+}
+
+/* 1: help was printed. */
+static int read_options(int argc, char **argv, struct image_build_params *p, const char **epoch,
+			struct error *err)
+{
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		switch (c) {
+		case OPT_RECIPE:
+			p->recipe = optarg;
+			break;
+		case OPT_RECIPES:
+			p->recipes_dir = optarg;
+			break;
+		case OPT_AGENT:
+			p->agent = optarg;
+			break;
+		case OPT_ARCH:
+			p->arch = optarg;
+			break;
+		case OPT_IMAGE:
+			p->image_out = optarg;
+			break;
+		case OPT_INITRD:
+			p->initrd_out = optarg;
+			break;
+		case OPT_FS:
+			p->filesystem = optarg;
+			break;
+		case OPT_EPOCH:
+			*epoch = optarg;
+			break;
+		case OPT_CACHE:
+			p->cache_dir = optarg;
+			break;
+		case OPT_OFFLINE:
+			p->offline = true;
+			break;
+		case OPT_HELP:
+			fputs(help, stdout);
+			return 1;
+		case ':':
+			return error_set(err, -EINVAL, "build: option '%s' needs a value",
+					 argv[optind - 1]);
+		default:
+			return error_set(err, -EINVAL, "build: unknown option '%s'",
+					 argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return error_set(err, -EINVAL, "build: unexpected argument '%s'", argv[optind]);
+	return 0;
+}
+
+int cli_build(int argc, char **argv, struct error *err)
+{
+	const char *cache = getenv("OSBUILDER_CACHE"), *epoch = NULL;
+	struct image_build_params p;
+	struct utsname un;
+	int r;
+
+	image_build_params_preset(&p);
+	if (cache && *cache)
+		p.cache_dir = cache;
+	r = read_options(argc, argv, &p, &epoch, err);
+	if (r)
+		return r < 0 ? r : 0;
+	if (!p.recipe)
+		return error_set(err, -EINVAL, "build: --recipe is missing");
+	if (!p.agent)
+		return error_set(err, -EINVAL, "build: --agent is missing");
+	if (!p.image_out && !p.initrd_out)
+		return error_set(err, -EINVAL, "build: --image or --initrd is missing");
+	if (epoch)
+		r = read_epoch(epoch, "--source-date-epoch", &p.epoch, err);
+	else if (getenv("SOURCE_DATE_EPOCH"))
+		r = read_epoch(getenv("SOURCE_DATE_EPOCH"), "SOURCE_DATE_EPOCH", &p.epoch, err);
+	if (r < 0)
+		return r;
+	if (!p.arch) {
+		if (uname(&un) < 0)
+			return error_sys(err, -errno, "cannot learn this machine's architecture");
+		p.arch = un.machine;
+	}
+	return image_build(&p, err);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+
+static const struct cli_command {
+	const char *name;
+	int (*run)(int argc, char **argv, struct error *err); /* NULL: not built yet */
+	const char *help;
+} commands[] = {
+	{ "build", cli_build, "make an image and an initrd from a recipe" },
+	{ "inspect", cli_inspect, "show what an image or initrd is" },
+	{ "verify", NULL, "check an image against its manifest and seals" },
+	{ "extract", NULL, "take files out of an image" },
+	{ "diff", NULL, "compare two images" },
+	{ "lock", NULL, "pin a recipe's packages" },
+	{ "seal", NULL, "add dm-verity to an image" },
+};
+
+static void usage(FILE *out)
+{
+	fputs("usage: osbuilder COMMAND [OPTION...]\n\nCommands (osbuilder COMMAND --help):\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (commands[i].run)
+			fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+
+	if (argc < 2) {
+		usage(stderr);
+		return 1;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		usage(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("osbuilder " KATA_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, argv[1]) != 0)
+			continue;
+		if (!commands[i].run) {
+			fprintf(stderr, "osbuilder: '%s' is not built yet\n", argv[1]);
+			return 1;
+		}
+		if (commands[i].run(argc - 1, argv + 1, &err) < 0) {
+			fprintf(stderr, "osbuilder: %s\n", error_text(&err));
+			return 1;
+		}
+		return 0;
+	}
+	fprintf(stderr, "osbuilder: unknown command '%s' (see osbuilder --help)\n", argv[1]);
+	return 1;
+}

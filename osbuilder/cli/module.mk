@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# The library of all parts (the engine links it too), the program, and the image targets.
+OSBUILDER_SRCS := $(OSB_TREE_SRCS) $(OSB_SOURCE_SRCS) $(OSB_PASS_SRCS) $(OSB_RECIPE_SRCS) $(OSB_WRITER_SRCS) \
+	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c
+# What a program that links libosbuilder, libcodec and libbase needs.
+OSBUILDER_LDLIBS := -larchive -lelf $(OSB_WRITER_LDLIBS) -ljansson -lcrypto
+$(eval $(call lib,osbuilder,$(OSBUILDER_SRCS)))
+$(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c osbuilder/cli/cmd_build.c osbuilder/cli/cmd_inspect.c,osbuilder codec base,$(OSBUILDER_LDLIBS)))
+PROGRAMS += $(H)/bin/osbuilder
+
+# $(O)/images/ARCH/RECIPE/kata-containers.img and kata-containers-initrd.img, both from one run of osbuilder.
+AGENT_BIN ?= $(G)/bin/kata-agent
+IMAGE_DIR := $(O)/images/$(ARCH)/$(RECIPE)
+IMAGE := $(IMAGE_DIR)/kata-containers.img
+INITRD := $(IMAGE_DIR)/kata-containers-initrd.img
+
+.PHONY: rootfs-image initrd-image
+rootfs-image: $(IMAGE)
+initrd-image: $(INITRD)
+
+# A pattern with two targets is one recipe run for both.
+$(O)/images/$(ARCH)/%/kata-containers.img $(O)/images/$(ARCH)/%/kata-containers-initrd.img: recipes/%/recipe.toml \
+		$(H)/bin/osbuilder $(AGENT_BIN)
+	$(call say,IMAGE,$(@D))mkdir -p $(@D) && $(H)/bin/osbuilder build --recipe $* --agent $(AGENT_BIN) --arch $(ARCH) \
+		--image $(@D)/kata-containers.img --initrd $(@D)/kata-containers-initrd.img

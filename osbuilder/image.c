@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/agent_note.h"
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "compat/elf.h"
+#include "pass/pass.h"
+#include "recipe/recipe.h"
+
+#define INITRD_GZIP_LEVEL 9
+
+void image_build_params_preset(struct image_build_params *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->recipes_dir = "recipes";
+	p->cache_dir = "build/cache";
+	p->gzip_level = INITRD_GZIP_LEVEL;
+}
+
+/* One output file and its manifest, until both are committed. */
+struct output {
+	struct file_out file, manifest;
+	const char *path;
+	char *manifest_path;
+};
+#define OUTPUT_INIT                                      \
+	{                                                \
+		FILE_OUT_INIT, FILE_OUT_INIT, NULL, NULL \
+	}
+
+static void output_release(struct output *o)
+{
+	file_out_release(&o->file);
+	file_out_release(&o->manifest);
+	free(o->manifest_path);
+}
+
+struct build {
+	const struct image_build_params *p;
+	struct recipe *recipe;
+	struct tree *tree;
+	int agent_fd;
+	struct manifest m; /* filled on the way; completed for each output */
+	struct output image, initrd;
+};
+
+static void build_release(struct build *b)
+{
+	output_release(&b->image);
+	output_release(&b->initrd);
+	tree_free(b->tree);
+	recipe_free(b->recipe);
+	manifest_release(&b->m);
+	fd_close(b->agent_fd);
+}
+
+/* Hash, and version and protocol from the note "VERSION PROTOCOL" when the binary has it. */
+static int describe_agent(struct build *b, struct error *err)
+{
+	char note[AGENT_NOTE_DESC_MAX + 1], hex[SHA_HEX_MAX];
+	char *space;
+	int r = sha_hex_of_fd(SHA_KIND_256, b->agent_fd, 0, UINT64_MAX, hex, err);
+
+	if (r < 0)
+		return error_prefix(err, "agent '%s'", b->p->agent);
+	memcpy(b->m.agent_sha256, hex, sizeof(b->m.agent_sha256));
+	b->m.agent_path = strdup(b->recipe->agent_path);
+	if (!b->m.agent_path)
+		return error_oom(err);
+	if (elf_find_note(b->agent_fd, AGENT_NOTE_OWNER, AGENT_NOTE_TYPE, note, sizeof(note),
+			  NULL) < 0)
+		return 0;
+	space = strchr(note, ' ');
+	if (!space)
+		return error_set(err, -EBADMSG, "agent '%s': its note '%s' has no protocol version",
+				 b->p->agent, note);
+	*space = '\0';
+	b->m.agent_version = strdup(note);
+	b->m.agent_protocol = strdup(space + 1);
+	return b->m.agent_version && b->m.agent_protocol ? 0 : error_oom(err);
+}
+
+static int open_inputs(struct build *b, struct error *err)
+{
+	const struct image_build_params *p = b->p;
+	int r;
+
+	if (!p->image_out && !p->initrd_out)
+		return error_set(err, -EINVAL, "neither an image nor an initrd is asked for");
+	r = recipe_load(p->recipe, p->recipes_dir, &b->recipe, err);
+	if (r == 0)
+		r = recipe_check_arch(b->recipe, p->arch, err);
+	if (r < 0)
+		return r;
+	b->agent_fd = open(p->agent, O_RDONLY | O_CLOEXEC);
+	if (b->agent_fd < 0)
+		return error_sys(err, -errno, "agent '%s'", p->agent);
+	b->m.arch = strdup(p->arch);
+	b->m.recipe = strdup(b->recipe->name);
+	b->m.filesystem = strdup(p->filesystem ? p->filesystem : b->recipe->filesystem);
+	if (!b->m.arch || !b->m.recipe || !b->m.filesystem)
+		return error_oom(err);
+	if (!writer_find(b->m.filesystem) || str_eq(b->m.filesystem, "cpio"))
+		return error_set(err, -EINVAL, "unknown file system '%s'", b->m.filesystem);
+	b->m.epoch = p->epoch;
+	return 0;
+}
+
+static int load_sources(struct build *b, struct error *err)
+{
+	_cleanup_free_ char *cache = path_absolute(b->p->cache_dir);
+	const struct source_env env = { .arch = b->p->arch,
+					.dirfd = b->recipe->dirfd,
+					.cache_dir = cache,
+					.offline = b->p->offline,
+					.packages = &b->m.packages };
+
+	if (!cache)
+		return error_oom(err);
+	for (size_t i = 0; i < b->recipe->n_sources; i++) {
+		int r = source_load(&b->recipe->sources[i], &env, b->tree, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int run_passes(struct build *b, struct error *err)
+{
+	const struct recipe *rc = b->recipe;
+	const struct pass_agent_params agent = { b->agent_fd, b->p->agent, b->p->arch,
+						 rc->agent_path, rc->agent_link };
+	const struct pass_summary_params summary = { .epoch = b->p->epoch,
+						     .arch = b->p->arch,
+						     .description = rc->description,
+						     .distro_name = rc->distro_name,
+						     .distro_version = rc->distro_version,
+						     .osbuilder_version = KATA_VERSION,
+						     .agent_version = b->m.agent_version,
+						     .recipe = rc,
+						     .agent_is_init = true };
+	int r = pass_prune(b->tree, &rc->prune, err);
+
+	if (r == 0)
+		r = pass_layout(b->tree, err);
+	if (r == 0)
+		r = pass_items(b->tree, rc, err);
+	if (r == 0)
+		r = pass_agent(b->tree, &agent, err);
+	if (r == 0)
+		r = pass_summary(b->tree, &summary, err);
+	if (r == 0)
+		r = pass_check_arch(b->tree, b->p->arch, err);
+	if (r == 0)
+		r = pass_check_init(b->tree, err);
+	if (r == 0)
+		pass_normalize(b->tree, b->p->epoch);
+	return r;
+}
+
+static int make_tree(struct build *b, struct error *err)
+{
+	int r = 0;
+
+	b->tree = tree_new();
+	if (!b->tree)
+		return error_oom(err);
+	if (b->recipe->merge_usr)
+		r = pass_merge_usr(b->tree, b->p->arch, err);
+	if (r == 0)
+		r = load_sources(b, err);
+	if (r == 0)
+		r = run_passes(b, err);
+	return r < 0 ? error_wrap(err, r, "recipe '%s'", b->recipe->name) : 0;
+}
+
+static int output_open(struct output *o, const char *path, struct error *err)
+{
+	int r;
+
+	o->path = path;
+	o->manifest_path = str_printf("%s" MANIFEST_SUFFIX, path);
+	if (!o->manifest_path)
+		return error_oom(err);
+	r = file_out_open(&o->file, AT_FDCWD, path, 0644, err);
+	if (r == 0)
+		r = file_out_open(&o->manifest, AT_FDCWD, o->manifest_path, 0644, err);
+	return r;
+}
+
+/* Fills in size and hash of the finished file and writes its manifest. */
+static int describe_output(struct output *o, struct manifest *m, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf json = STRBUF_INIT;
+	char hex[SHA_HEX_MAX];
+	struct stat st;
+	int r;
+
+	if (fstat(o->file.fd, &st) < 0)
+		return error_sys(err, -errno, "'%s'", o->path);
+	m->size = (uint64_t)st.st_size;
+	r = sha_hex_of_fd(SHA_KIND_512, o->file.fd, 0, UINT64_MAX, hex, err);
+	if (r < 0)
+		return error_prefix(err, "'%s'", o->path);
+	memcpy(m->sha512, hex, sizeof(m->sha512));
+	r = manifest_to_json(m, &json, err);
+	if (r < 0)
+		return r;
+	r = fd_write_full(o->manifest.fd, json.buf, json.len);
+	return r < 0 ? error_sys(err, r, "cannot write '%s'", o->manifest_path) : 0;
+}
+
+static void put_uuid(char out[37], const uint8_t u[16])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t at = 0;
+
+	for (size_t i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			out[at++] = '-';
+		out[at++] = digits[u[i] >> 4];
+		out[at++] = digits[u[i] & 15];
+	}
+	out[at] = '\0';
+}
+
+static int write_image(struct build *b, struct error *err)
+{
+	const bool dax = b->recipe->dax;
+	const struct writer_ops *w = writer_find(b->m.filesystem);
+	struct writer_params wp = { .epoch = b->p->epoch,
+				    .label = "kata-root",
+				    .free_bytes = b->recipe->free_mib << 20 };
+	struct disk_params dp = { .dax = dax };
+	struct writer_result res = { 0 };
+	struct disk_layout l;
+	int r = output_open(&b->image, b->p->image_out, err);
+
+	if (r == 0)
+		r = w->write(b->tree, &wp, b->image.file.fd, disk_data_offset(dax), &res, err);
+	if (r < 0)
+		return r;
+	dp.part_sizes[0] = res.size;
+	memcpy(dp.seed, res.seed, sizeof(dp.seed));
+	r = disk_plan(&dp, &l, err);
+	if (r == 0)
+		r = disk_write(b->image.file.fd, &dp, &l, err);
+	if (r < 0)
+		return r;
+	b->m.is_initrd = false;
+	b->m.dax = dax;
+	b->m.n_parts = l.n_parts;
+	memcpy(b->m.parts, l.parts, sizeof(b->m.parts));
+	put_uuid(b->m.uuid, res.uuid);
+	return describe_output(&b->image, &b->m, err);
+}
+
+static int write_initrd(struct build *b, struct error *err)
+{
+	struct writer_params wp = { .epoch = b->p->epoch, .gzip_level = b->p->gzip_level };
+	struct writer_result res = { 0 };
+	char *fs = strdup("cpio");
+	int r;
+
+	if (!fs)
+		return error_oom(err);
+	free(b->m.filesystem);
+	b->m.filesystem = fs;
+	b->m.is_initrd = true;
+	b->m.dax = false;
+	b->m.n_parts = 0;
+	b->m.uuid[0] = '\0';
+	/* The kernel starts /init of an initramfs, not /sbin/init. */
+	r = tree_add_symlink(b->tree, "/init", "/sbin/init", err);
+	if (r == 0)
+		r = output_open(&b->initrd, b->p->initrd_out, err);
+	if (r == 0)
+		r = writer_cpio.write(b->tree, &wp, b->initrd.file.fd, 0, &res, err);
+	return r < 0 ? r : describe_output(&b->initrd, &b->m, err);
+}
+
+/* The old manifest goes first: an interruption leaves an image without a manifest, never one with a wrong manifest. */
+static int commit(struct output *o, struct error *err)
+{
+	int r;
+
+	if (unlink(o->manifest_path) < 0 && errno != ENOENT)
+		return error_sys(err, -errno, "cannot remove '%s'", o->manifest_path);
+	r = file_out_commit(&o->file, err);
+	return r < 0 ? r : file_out_commit(&o->manifest, err);
+}
+
+int image_build(const struct image_build_params *p, struct error *err)
+{
+	_cleanup_(build_release) struct build b = {
+		.p = p, .agent_fd = -1, .image = OUTPUT_INIT, .initrd = OUTPUT_INIT
+	};
+	int r = open_inputs(&b, err);
+
+	if (r == 0)
+		r = describe_agent(&b, err);
+	if (r == 0)
+		r = make_tree(&b, err);
+	if (r == 0 && p->image_out)
+		r = write_image(&b, err);
+	if (r == 0 && p->initrd_out)
+		r = write_initrd(&b, err);
+	if (r == 0 && p->image_out)
+		r = commit(&b.image, err);
+	if (r == 0 && p->initrd_out)
+		r = commit(&b.initrd, err);
+	return r;
+}
+
+int image_pack_dir(int dirfd, int out_fd, const struct image_pack_params *p,
+		   struct writer_result *ret, struct error *err)
+{
+	const struct source_dir_params dp = { .own_as_root = p->own_as_root, .target = "" };
+	const struct writer_params wp = { .keep_times = true,
+					  .seed = p->seed,
+					  .free_bytes = p->free_bytes };
+	const struct writer_ops *w = writer_find(p->format);
+	_cleanup_tree_ struct tree *t = NULL;
+	int r;
+
+	if (!w)
+		return error_set(err, -EINVAL, "unknown file system '%s'", p->format);
+	t = tree_new();
+	if (!t)
+		return error_oom(err);
+	r = source_add_dir(t, dirfd, &dp, err);
+	return r < 0 ? r : w->write(t, &wp, out_fd, 0, ret, err);
+}

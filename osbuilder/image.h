@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OSBUILDER_IMAGE_H
+#define OSBUILDER_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "manifest.h"
+#include "writer/writer.h"
+
+/*
+ * The pipeline from end to end, for the osbuilder program and for the engine.
+ */
+
+struct image_build_params {
+	const char *recipe;	 /* name or path */
+	const char *recipes_dir; /* where names are looked up */
+	const char *agent;	 /* path of the agent binary */
+	const char *arch;
+	const char *image_out, *initrd_out; /* at least one; NULL: not wanted */
+	const char *filesystem;		    /* overrides the recipe's; may be NULL */
+	const char *cache_dir;		    /* any path; made absolute */
+	int64_t epoch;			    /* SOURCE_DATE_EPOCH */
+	int gzip_level;			    /* of the initrd, 1..12 */
+	bool offline;
+};
+void image_build_params_preset(struct image_build_params *p);
+
+/*
+ * recipe -> sources -> passes -> image and initrd, with a manifest beside each. Files appear by rename when all of them are
+ * complete; on error nothing is changed. The same parameters and packages give the same bytes.
+ */
+int image_build(const struct image_build_params *p, struct error *err);
+
+/*
+ * Packs a directory into a file system image (no partition table) for a block device: the packed root of a container. The
+ * directory must not change meanwhile. Works for any user; what that user cannot read is one error that names it.
+ */
+struct image_pack_params {
+	const char *format; /* writer: "erofs" or "ext4" */
+	bool own_as_root; /* files of the caller become root's: for bundles that an ordinary user unpacked */
+	uint64_t free_bytes; /* ext4 */
+	const uint8_t *
+		seed; /* 32 bytes; saves hashing the content for the UUID. NULL: derived from the content */
+};
+int image_pack_dir(int dirfd, int out_fd, const struct image_pack_params *p,
+		   struct writer_result *ret, struct error *err);
+
+/*
+ * What the engine must know, and must refuse, before it boots an image or initrd. Refused, each with one line that names the
+ * file: missing, not a regular file, empty, shorter than its manifest or its partitions say, of another architecture, without
+ * a partition table or a known file system, a damaged manifest. Images without a manifest (upstream's) are accepted, their
+ * architecture is then unknown (arch empty).
+ */
+struct image_info {
+	bool is_initrd, has_manifest, dax;
+	uint64_t size;
+	char arch[16], filesystem[16];
+	unsigned n_parts;
+	struct disk_extent parts[DISK_PARTS_MAX];
+	char agent_version[64], agent_protocol[64]; /* empty when not known */
+};
+struct image_check_params {
+	const char *path;
+	const char *arch; /* that the guest will be */
+	bool is_initrd;
+	bool verify_sha512; /* read the whole file and compare with the manifest */
+};
+int image_check(const struct image_check_params *p, struct image_info *ret, struct error *err);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OSBUILDER_MANIFEST_H
+#define OSBUILDER_MANIFEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "codec/sha.h"
+#include "disk/disk.h"
+#include "source/source.h"
+
+/*
+ * IMAGE.manifest.json, beside an image or initrd: what it is, so that nobody has to open it to know. Keys:
+ *
+ *	format			1
+ *	kind			"image" or "initrd"
+ *	size, sha512		of the file
+ *	architecture		"x86_64" ...
+ *	recipe			the recipe's name
+ *	source_date_epoch	seconds
+ *	filesystem		"ext4", "erofs", "cpio"
+ *	dax			the image has the DAX header
+ *	partitions		[{"offset", "size"}] in bytes, of the file
+ *	uuid			of the file system (image)
+ *	agent			{"path", "version", "protocol", "sha256"}; version and protocol null when the binary does not say
+ *	kernel_options		["CONFIG_EXT4_FS", ...] that the guest kernel must have built in
+ *	packages		[{"name", "version", "architecture", "sha256"}]
+ *
+ * A reader passes over keys that it does not know, and refuses another format number.
+ */
+
+#define MANIFEST_FORMAT	   1
+#define MANIFEST_SUFFIX	   ".manifest.json"
+#define MANIFEST_MAX_BYTES (8u << 20)
+
+struct manifest {
+	bool is_initrd;
+	uint64_t size;
+	char sha512[2 * SHA_SIZE_512 + 1];
+	char *arch, *recipe, *filesystem;
+	int64_t epoch;
+	bool dax;
+	unsigned n_parts;
+	struct disk_extent parts[DISK_PARTS_MAX];
+	char uuid[37];					   /* empty for an initrd */
+	char *agent_path, *agent_version, *agent_protocol; /* the last two may be NULL */
+	char agent_sha256[2 * SHA_SIZE_256 + 1];
+	struct source_packages packages;
+};
+void manifest_release(struct manifest *m);
+#define _cleanup_manifest_ _cleanup_(manifest_release)
+
+int manifest_to_json(const struct manifest *m, struct strbuf *out, struct error *err);
+/* Reads IMAGE.manifest.json for the path of IMAGE. -ENOENT when there is none (err is set then, too). */
+int manifest_load(const char *image_path, struct manifest *ret, struct error *err);
+int manifest_parse(const char *text, size_t len, struct manifest *ret, struct error *err);
+
+#endif
