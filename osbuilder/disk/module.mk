@@ -1,0 +1,4 @@
+# Partition tables, nd_pfn block, image size.
+OSB_DISK_SRCS := $(addprefix osbuilder/disk/,disk.c pfn.c)
+$(eval $(call lib,osbdisk,$(OSB_DISK_SRCS)))
+$(eval $(call unit,osbuilder/disk/test_disk,osbdisk base codec,-lcrypto))

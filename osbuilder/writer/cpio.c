@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "writer/writer.h"
+
+#include <stdio.h>
+#include "base/alloc.h"
+#include "compat/z.h"
+#include "writer/list.h"
+#include "writer/out.h"
+
+/*
+ * cpio "newc" as the kernel unpacks it (Documentation/driver-api/early-userspace/buffer-format.rst, init/initramfs.c): a
+ * header of "070701" and 13 fields of 8 hex digits, the name with its NUL, padding to 4, the content, padding to 4.
+ *
+ * Names come in walk order without leading slash, the root as ".". Inode numbers are assigned, dev is 0. Hard links are
+ * written together where the last of them comes (all their directories exist by then), the content with the last, as cpio
+ * does.
+ *
+ * Compressed, the file is a row of gzip members, each a complete archive with trailer of about SEGMENT bytes: what the format
+ * allows ("(\0* | cpio | gzip(cpio))*") and lets libdeflate work in bounded memory. A file larger than a segment is a member
+ * of its own, streamed through zlib. Where members end depends on the tree alone. Hard links never span members.
+ */
+#define CPIO_HEAD    110u
+#define CPIO_TRAILER "TRAILER!!!"
+#define CPIO_END     512u /* archives are padded to it */
+#define SEGMENT	     (16u << 20)
+#define COPY_SIZE    (256u << 10)
+
+struct cpio {
+	const struct writer_params *params;
+	struct wlist list;
+	struct wseed seed; /* never on: nothing in a cpio archive needs it */
+	struct out out;
+	struct tree_node *
+		*links;	  /* names of inodes with several: grouped by inode, in walk order inside */
+	size_t *link_end; /* by list index: end of the inode's group in links */
+	struct z_packer *packer;
+	struct z_stream_out *stream; /* set while a large file's member is open */
+	uint8_t *seg;		     /* the member being collected; SEGMENT bytes */
+	size_t seg_len;
+	uint64_t member_len; /* uncompressed bytes of the member so far */
+	uint8_t *copy;	     /* COPY_SIZE bytes */
+};
+
+static uint64_t pad4(uint64_t n)
+{
+	return (n + 3) & ~UINT64_C(3);
+}
+
+static int sink(void *data, const void *bytes, size_t len, struct error *err)
+{
+	struct cpio *c = data;
+
+	return out_add(&c->out, bytes, len, err);
+}
+
+static int emit(struct cpio *c, const void *p, size_t n, struct error *err)
+{
+	c->member_len += n;
+	if (!c->params->gzip_level)
+		return out_add(&c->out, p, n, err);
+	if (c->stream)
+		return z_stream_write(c->stream, p, n, err);
+	memcpy(c->seg + c->seg_len, p, n);
+	c->seg_len += n;
+	return 0;
+}
+
+static int emit_zeros(struct cpio *c, uint64_t to, struct error *err)
+{
+	static const uint8_t zeros[CPIO_END];
+
+	return emit(c, zeros, (size_t)(to - c->member_len), err);
+}
+
+struct cpio_head {
+	uint32_t ino, mode, uid, gid, nlink, mtime, size, rmajor, rminor;
+};
+
+static int emit_head(struct cpio *c, const struct cpio_head *h, const char *name, size_t name_len,
+		     struct error *err)
+{
+	char b[CPIO_HEAD + 1];
+	int r;
+
+	snprintf(b, sizeof(b), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", h->ino,
+		 h->mode, h->uid, h->gid, h->nlink, h->mtime, h->size, 0u, 0u, h->rmajor, h->rminor,
+		 (uint32_t)name_len + 1, 0u);
+	r = emit(c, b, CPIO_HEAD, err);
+	if (r == 0)
+		r = emit(c, name, name_len + 1, err);
+	return r < 0 ? r : emit_zeros(c, pad4(c->member_len), err);
+}
+
+static int end_member(struct cpio *c, struct error *err)
+{
+	struct cpio_head h = { .nlink = 1 };
+	int r = emit_head(c, &h, CPIO_TRAILER, sizeof(CPIO_TRAILER) - 1, err);
+
+	if (r == 0)
+		r = emit_zeros(c, (c->member_len + CPIO_END - 1) / CPIO_END * CPIO_END, err);
+	if (r == 0 && c->stream)
+		r = z_stream_finish(c->stream, err);
+	else if (r == 0 && c->packer)
+		r = z_pack(c->packer, c->seg, c->seg_len, sink, c, err);
+	z_stream_free(c->stream);
+	c->stream = NULL;
+	c->seg_len = 0;
+	c->member_len = 0;
+	return r;
+}
+
+/* Room for `size` more bytes that belong together: ends the member that they do not fit, streams what fits none. */
+static int begin_group(struct cpio *c, uint64_t size, struct error *err)
+{
+	const uint64_t room = SEGMENT - 2 * CPIO_END; /* trailer and padding */
+	int r = 0;
+
+	if (!c->params->gzip_level)
+		return 0;
+	if (c->stream || (c->member_len && c->member_len + size > room))
+		r = end_member(c, err);
+	if (r == 0 && size > room)
+		r = z_stream_new(c->params->gzip_level, sink, c, &c->stream, err);
+	return r;
+}
+
+static uint32_t clamp32(int64_t v)
+{
+	return v < 0 ? 0 : v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+static int emit_content(struct cpio *c, const struct blob *b, struct error *err)
+{
+	_cleanup_blob_reader_ struct blob_reader rd = BLOB_READER_INIT;
+	int r = blob_reader_open(&rd, b, err);
+
+	for (uint64_t off = 0; r == 0 && off < b->size;) {
+		size_t n = (size_t)MIN(b->size - off, (uint64_t)COPY_SIZE);
+
+		r = blob_reader_pread(&rd, off, c->copy, n, err);
+		if (r == 0)
+			r = emit(c, c->copy, n, err);
+		off += n;
+	}
+	return r < 0 ? r : emit_zeros(c, pad4(c->member_len), err);
+}
+
+static int emit_entry(struct cpio *c, const struct tree_node *n, bool with_content,
+		      struct error *err)
+{
+	const struct tree_inode *in = n->inode;
+	const struct witem *it = &c->list.v[wlist_index(in)];
+	bool link = S_ISLNK(in->mode), dev = S_ISCHR(in->mode) || S_ISBLK(in->mode);
+	char path[TREE_PATH_BUF];
+	const char *name = n->parent ? tree_path(n, path) + 1 : ".";
+	struct cpio_head h = { .ino = (uint32_t)in->mark,
+			       .mode = in->mode,
+			       .uid = in->uid,
+			       .gid = in->gid,
+			       .nlink = writer_links(it) };
+	int64_t sec;
+	uint32_t nsec;
+	int r;
+
+	writer_mtime(c->params, in, &sec, &nsec);
+	h.mtime = clamp32(sec);
+	h.rmajor = dev ? in->rdev_major : 0;
+	h.rminor = dev ? in->rdev_minor : 0;
+	if (with_content && S_ISREG(in->mode))
+		h.size = (uint32_t)in->content.size;
+	else if (with_content && link)
+		h.size = (uint32_t)strlen(in->target);
+	r = emit_head(c, &h, name, strlen(name), err);
+	if (r == 0 && with_content && S_ISREG(in->mode))
+		r = emit_content(c, &in->content, err);
+	else if (r == 0 && with_content && link) {
+		r = emit(c, in->target, strlen(in->target), err);
+		r = r < 0 ? r : emit_zeros(c, pad4(c->member_len), err);
+	}
+	return r;
+}
+
+static int check(const struct cpio *c, const struct tree_inode *in, struct error *err)
+{
+	if (S_ISREG(in->mode) && in->content.size > UINT32_MAX)
+		return error_set(err, -EFBIG,
+				 "%llu bytes are too many for cpio newc, which ends at 4 GiB",
+				 (unsigned long long)in->content.size);
+	if (in->n_xattrs && !c->params->drop_xattrs)
+		return error_set(err, -ENOTSUP,
+				 "cpio newc cannot store its extended attribute \"%s\"",
+				 in->xattrs[0].name);
+	return 0;
+}
+
+static uint64_t entry_bound(const struct tree_inode *in, size_t names)
+{
+	uint64_t n = names * (CPIO_HEAD + TREE_PATH_BUF + 8);
+
+	return n + (S_ISREG(in->mode) ? in->content.size : 0) + TREE_PATH_BUF;
+}
+
+static int emit_node(struct cpio *c, struct tree_node *n, struct error *err)
+{
+	const struct tree_inode *in = n->inode;
+	size_t names = S_ISDIR(in->mode) ? 1 : in->nlink, at = 0;
+	int r;
+
+	if (names > 1 && c->list.v[wlist_index(in)].last != n)
+		return 0;
+	r = check(c, in, err);
+	if (r == 0)
+		r = begin_group(c, entry_bound(in, names), err);
+	if (names > 1)
+		at = c->link_end[wlist_index(in)] - names;
+	for (size_t i = 0; r == 0 && i < names; i++)
+		r = emit_entry(c, names > 1 ? c->links[at + i] : n, i + 1 == names, err);
+	return r < 0 ? writer_blame(n, err) : 0;
+}
+
+struct walk {
+	struct cpio *c;
+	struct error *err;
+};
+
+static int walk_emit(struct tree_node *n, void *data)
+{
+	struct walk *w = data;
+
+	return emit_node(w->c, n, w->err);
+}
+
+static int walk_links(struct tree_node *n, void *data)
+{
+	struct cpio *c = data;
+
+	if (!tree_is_dir(n) && n->inode->nlink > 1)
+		c->links[c->link_end[wlist_index(n->inode)]++] = n;
+	return 0;
+}
+
+/* A counting sort: room for each inode's names is known from nlink. */
+static int collect_links(struct cpio *c, struct tree *t, struct error *err)
+{
+	size_t n = 0;
+
+	c->link_end = new0_array(size_t, c->list.n);
+	if (!c->link_end)
+		return error_oom(err);
+	for (size_t i = 0; i < c->list.n; i++) {
+		const struct tree_inode *in = c->list.v[i].in;
+
+		c->link_end[i] = n;
+		n += !S_ISDIR(in->mode) && in->nlink > 1 ? in->nlink : 0;
+	}
+	c->links = new0_array(struct tree_node *, n);
+	if (!c->links)
+		return error_oom(err);
+	return tree_walk(tree_root(t), walk_links, c);
+}
+
+static int cpio_open(struct cpio *c, struct tree *t, int fd, uint64_t offset, struct error *err)
+{
+	int level = c->params->gzip_level;
+	int r = wlist_build(t, &c->list, err);
+
+	if (r == 0)
+		r = collect_links(c, t, err);
+	if (r == 0)
+		r = out_open(&c->out, fd, offset, err);
+	if (r == 0 && level)
+		r = z_packer_new(level, &c->packer, err);
+	if (r < 0)
+		return r;
+	c->copy = malloc(COPY_SIZE);
+	c->seg = level ? malloc(SEGMENT) : NULL;
+	return !c->copy || (level && !c->seg) ? error_oom(err) : 0;
+}
+
+static void cpio_release(struct cpio *c)
+{
+	wlist_release(&c->list);
+	out_release(&c->out);
+	free(c->links);
+	free(c->link_end);
+	z_packer_free(c->packer);
+	z_stream_free(c->stream);
+	free(c->seg);
+	free(c->copy);
+}
+
+static int cpio_write(struct tree *t, const struct writer_params *p, int fd, uint64_t offset,
+		      struct writer_result *ret, struct error *err)
+{
+	_cleanup_(cpio_release) struct cpio c = { .params = p, .out = OUT_INIT };
+	struct writer_result res = { 0 };
+	struct walk w = { &c, err };
+	int r = cpio_open(&c, t, fd, offset, err);
+
+	r = r < 0 ? r : tree_walk(tree_root(t), walk_emit, &w);
+	r = r < 0 ? r : end_member(&c, err);
+	if (r < 0)
+		return r;
+	res.size = c.out.pos + c.out.len;
+	if (p->seed)
+		memcpy(res.seed, p->seed, sizeof(res.seed));
+	r = out_finish(&c.out, res.size, err);
+	if (r == 0)
+		*ret = res;
+	return r;
+}
+
+const struct writer_ops writer_cpio = { "cpio", cpio_write };

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WRITER_EROFS_PRIV_H
+#define WRITER_EROFS_PRIV_H
+
+/* Private to writer/erofs*.c. On-disk structures are those of the kernel's fs/erofs/erofs_fs.h. */
+
+#include "writer/list.h"
+#include "writer/out.h"
+
+/* struct erofs_super_block: byte offsets from EROFS_SB. */
+#define EROFS_SB	       1024u
+#define EROFS_SB_SIZE	       128u
+#define EROFS_MAGIC	       0xe0f5e1e2u
+#define EROFS_SB_CHECKSUM      4
+#define EROFS_SB_COMPAT	       8
+#define EROFS_SB_BLKSZBITS     12
+#define EROFS_SB_ROOT_NID      14
+#define EROFS_SB_INOS	       16
+#define EROFS_SB_BUILD_TIME    24
+#define EROFS_SB_BLOCKS	       36
+#define EROFS_SB_META_BLKADDR  40
+#define EROFS_SB_UUID	       48
+#define EROFS_SB_NAME	       64
+#define EROFS_SB_INCOMPAT      80
+#define EROFS_COMPAT_CHKSUM    1u
+#define EROFS_COMPAT_MTIME     2u
+#define EROFS_INCOMPAT_CHUNKED 4u
+
+/* struct erofs_inode_extended. i_format: bit 0 extended, bits 1-3 data layout. */
+#define EROFS_INODE_SIZE  64u
+#define EROFS_SLOT	  32u /* unit of node ids */
+#define EROFS_FLAT_PLAIN  0u
+#define EROFS_FLAT_INLINE 2u
+#define EROFS_CHUNKED	  4u
+#define EROFS_CHUNK_BITS  4u /* chunks of 16 blocks = SEG_HOLE_MIN */
+#define EROFS_NULL_ADDR	  UINT32_MAX
+
+struct erofs_inode {
+	uint64_t pos;	     /* of the inode */
+	uint32_t xattr_size; /* bytes behind it, 0 or at least 12 */
+	uint64_t size;	     /* i_size */
+	uint32_t tail;	     /* bytes kept behind the attributes (directory, symlink) */
+	uint32_t layout;
+	uint32_t blkaddr; /* of the data blocks; chunked: of the first */
+	struct segs map;  /* data blocks */
+};
+
+struct erofs {
+	const struct writer_params *params;
+	struct wlist list;
+	struct erofs_inode *in; /* beside list.v */
+	struct out out;
+	uint8_t *meta; /* the first meta_size bytes of the image */
+	uint64_t meta_size;
+	uint32_t blocks; /* of the whole image */
+	bool chunked;	 /* some inode is */
+};
+
+/* Bytes of the directory's data: full blocks and the used part of the last. */
+uint64_t erofs_dir_size(const struct tree_node *dir);
+/* Writes them into buf (zeroed, the size rounded up to blocks). */
+int erofs_dir_fill(const struct erofs *fs, const struct tree_node *dir, uint8_t *buf,
+		   struct error *err);
+
+/* Bytes of the attributes behind an inode, the 12-byte header included; 0 without any. -errno with err. */
+int64_t erofs_xattr_size(const struct tree_inode *in, struct error *err);
+void erofs_xattr_fill(const struct tree_inode *in, uint8_t *p);
+
+static inline uint64_t erofs_nid(const struct erofs *fs, const struct tree_inode *in)
+{
+	return fs->in[wlist_index(in)].pos / EROFS_SLOT;
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WRITER_OUT_H
+#define WRITER_OUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "tree/blob.h"
+#include "writer/list.h"
+
+/*
+ * Buffered positional output for block formats. Positions are relative to the caller's offset. Writing on where the last
+ * write ended costs one system call a megabyte; whole blocks of zeros are left as holes.
+ */
+struct out {
+	int fd;
+	uint64_t base; /* file offset of position 0 */
+	uint64_t pos;  /* position of buf[0] */
+	uint8_t *buf;
+	size_t len;
+};
+#define OUT_INIT                  \
+	{                         \
+		-1, 0, 0, NULL, 0 \
+	}
+
+int out_open(struct out *o, int fd, uint64_t base, struct error *err);
+void out_release(struct out *o); /* does not flush */
+#define _cleanup_out_ _cleanup_(out_release)
+int out_flush(struct out *o, struct error *err);
+/* Flushes, and makes the file at least `size` bytes long from position 0 on (what ends in zeros was not written). */
+int out_finish(struct out *o, uint64_t size, struct error *err);
+/* Sets the position of the next write. */
+int out_seek(struct out *o, uint64_t pos, struct error *err);
+int out_add(struct out *o, const void *data, size_t len, struct error *err);
+/* Zeros up to the next multiple of `align` of the position. */
+int out_pad(struct out *o, uint32_t align, struct error *err);
+/* `len` bytes of a blob; hashed into `seed` on the way when it is on (may be NULL). */
+int out_blob(struct out *o, struct blob_reader *r, uint64_t off, uint64_t len, struct wseed *seed,
+	     struct error *err);
+
+/*
+ * Where a file has data: runs of blocks that are not holes. Only stretches of at least SEG_HOLE_MIN zero bytes, aligned to
+ * it, in files larger than SEG_SCAN_MIN count as holes, so that small files need not be read twice. It depends on the content
+ * alone, never on how the source file system stored it.
+ */
+#define SEG_HOLE_MIN (64u << 10)
+#define SEG_SCAN_MIN (1u << 20)
+struct seg {
+	uint32_t start, count; /* blocks of WRITER_BLOCK bytes */
+};
+struct segs {
+	struct seg *v;
+	size_t n, cap;
+	uint32_t blocks; /* sum of counts */
+};
+int segs_of_blob(const struct blob *b, struct segs *s, struct error *err);
+/* One run of n blocks from 0 on; none when n is 0. 0 or -ENOMEM. */
+int segs_whole(struct segs *s, uint32_t n);
+void segs_release(struct segs *s);
+
+#endif

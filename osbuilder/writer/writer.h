@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WRITER_WRITER_H
+#define WRITER_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "tree/tree.h"
+
+/*
+ * Writers: a tree in, bytes of one format out, into a descriptor of the caller at an offset of the caller. No mount, no loop
+ * device, no child process, no privilege. The same tree and parameters give the same bytes, whatever the machine, user,
+ * time, locale or order in which the tree was filled.
+ *
+ *   ext4		the guest's root file system (ext4.c says which features)
+ *   erofs	uncompressed; a container's root packed for a block device
+ *   cpio	"newc", plain or in gzip members, for an initrd
+ *
+ * A tree that the format cannot hold is refused with the path of the entry; nothing is dropped silently. The region written
+ * to must be a hole or zeros (a new file): blocks of zeros are skipped. On error the file holds rubbish.
+ *
+ * tree_inode.mark is used as scratch and left behind.
+ */
+
+#define WRITER_BLOCK	 4096u
+#define WRITER_SEED_SIZE 32
+
+struct writer_params {
+	/*
+	 * SOURCE_DATE_EPOCH, seconds: the time of the file system itself, and the latest time any entry may have (later ones
+	 * become this one) unless keep_times.
+	 */
+	int64_t epoch;
+	bool keep_times;
+	/*
+	 * UUID, hash seed and the disk signature are derived from these 32 bytes. NULL: from a SHA-256 over the tree, contents
+	 * included (costs the hashing of everything once).
+	 */
+	const uint8_t *seed;
+	const char *label;    /* volume name, at most 15 bytes; may be NULL */
+	uint64_t free_bytes;  /* ext4: free space beyond what the tree needs */
+	uint32_t free_inodes; /* ext4: free inodes */
+	int gzip_level;	      /* cpio: 0 plain, else 1..12 */
+	bool drop_xattrs; /* cpio cannot hold extended attributes: leave them out instead of refusing the tree */
+};
+
+struct writer_result {
+	uint64_t
+		size; /* bytes written from the offset on; ext4, erofs: a multiple of WRITER_BLOCK */
+	uint8_t seed
+		[WRITER_SEED_SIZE]; /* the one given or derived; zeros from cpio when none was given */
+	uint8_t uuid[16];	    /* of the file system; zeros for cpio */
+};
+
+struct writer_ops {
+	const char *name;
+	int (*write)(struct tree *t, const struct writer_params *p, int fd, uint64_t offset,
+		     struct writer_result *ret, struct error *err);
+};
+
+extern const struct writer_ops writer_ext4;
+extern const struct writer_ops writer_erofs;
+extern const struct writer_ops writer_cpio;
+
+/* By name; NULL when there is none. */
+const struct writer_ops *writer_find(const char *name);
+
+#endif
