@@ -5,3 +5,5 @@ OCIJSON_SRCS := $(addprefix runtime/lib/oci/,json_default.c json_linux.c json_mo
 	json_resources.c json_seccomp.c json_spec.c)
 $(eval $(call lib,oci,$(OCI_SRCS)))
 $(eval $(call lib,ocijson,$(OCIJSON_SRCS)))
+OCIPB_SRCS := $(addprefix runtime/lib/oci/,pb_convert.c pb_linux.c pb_process.c pb_resources.c pb_seccomp.c pb_spec.c)
+$(eval $(call lib,ocipb,$(OCIPB_SRCS)))
