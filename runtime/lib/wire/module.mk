@@ -14,3 +14,7 @@ $(eval $(call lib,wireproto,$(WIRE_PROTOS:%=$(GEN)/wire/%.pb-c.c)))
 # Users of wire also link wireproto and base, and -lprotobuf-c.
 WIRE_SRCS := $(addprefix runtime/lib/wire/,message.c transport.c ttrpc.c ttrpc_client.c ttrpc_conn.c ttrpc_server.c)
 $(eval $(call lib,wire,$(WIRE_SRCS)))
+
+WIRE_TEST_LIBS := wire wireproto base
+$(foreach t,test_message test_protos test_transport test_ttrpc test_ttrpc_client test_ttrpc_server,\
+	$(eval $(call unit,runtime/lib/wire/$(t),$(WIRE_TEST_LIBS),-lprotobuf-c)))
