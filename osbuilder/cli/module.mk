@@ -17,6 +17,13 @@ INITRD := $(IMAGE_DIR)/kata-containers-initrd.img
 .PHONY: rootfs-image initrd-image
 rootfs-image: $(IMAGE)
 initrd-image: $(INITRD)
+RECIPE_FILES := $(shell find recipes/$(RECIPE) -type f 2>/dev/null)
+ifneq ($(RECIPE_FILES),)
+$(IMAGE) $(INITRD): $(RECIPE_FILES)
+else
+$(IMAGE) $(INITRD):
+	@echo "there is no recipe '$(RECIPE)' in recipes/" >&2; exit 1
+endif
 
 # A pattern with two targets is one recipe run for both.
 $(O)/images/$(ARCH)/%/kata-containers.img $(O)/images/$(ARCH)/%/kata-containers-initrd.img: recipes/%/recipe.toml \
