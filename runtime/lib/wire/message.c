@@ -208,6 +208,8 @@ int message_unpack(const ProtobufCMessageDescriptor *desc, const void *data, siz
 	size_t misfits = 0;
 	int r;
 
+	if (len == 0)
+		data = ""; /* arithmetic on NULL is undefined */
 	r = check_message(desc, data, len, &misfits, err);
 	if (r < 0)
 		return r;

@@ -18,3 +18,4 @@ $(eval $(call lib,wire,$(WIRE_SRCS)))
 WIRE_TEST_LIBS := wire wireproto base
 $(foreach t,test_message test_protos test_transport test_ttrpc test_ttrpc_client test_ttrpc_server,\
 	$(eval $(call unit,runtime/lib/wire/$(t),$(WIRE_TEST_LIBS),-lprotobuf-c)))
+$(foreach f,ttrpc_frames agent_msgs,$(eval $(call fuzz,$(f),$(WIRE_TEST_LIBS),-lprotobuf-c)))
