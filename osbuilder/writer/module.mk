@@ -6,3 +6,8 @@ OSB_WRITER_LDLIBS := -lext2fs -lcom_err -ldeflate -lz -lcrypto
 $(eval $(call lib,osbwriter,$(OSB_WRITER_SRCS) $(OSB_TREE_SRCS)))
 OSB_WRITER_TEST := $(addprefix tests/support/,torture_tree.c tool.c)
 $(foreach t,ext4 erofs cpio crc32c,$(eval $(call unit,osbuilder/writer/test_$(t),osbwriter codec base,$(OSB_WRITER_LDLIBS),$(OSB_WRITER_TEST))))
+
+# What tests/integration/boot_image.py boots.
+BOOT_TEST_PROGS += $(H)/bin/torture-image $(G)/bin/boot-init
+$(eval $(call prog,$(H),torture-image,tests/support/torture_image.c tests/support/torture_tree.c,osbwriter osbdisk codec base,$(OSB_WRITER_LDLIBS) -lcmocka))
+$(eval $(call prog,$(G),boot-init,tests/support/boot_init.c,,))

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * torture-image INIT DIR: makes images of the torture tree with INIT as /sbin/init in DIR: dax.img (ext4, both partition
+ * tables), plain.img (ext4, one table), root.erofs, initrd.gz; and what a kernel must find in them: full.list, initrd.list.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/alloc.h"
+#include "base/strbuf.h"
+#include "disk/disk.h"
+#include "support/listing.h"
+#include "support/torture_tree.h"
+
+static _noreturn_ void die(const char *what, const struct error *err)
+{
+	fprintf(stderr, "torture-image: %s: %s\n", what, error_text(err));
+	exit(1);
+}
+
+static int list_node(struct tree_node *n, void *data)
+{
+	const struct tree_inode *in = n->inode;
+	char path[TREE_PATH_BUF];
+	struct listing l = { .mode = in->mode, .uid = in->uid, .gid = in->gid };
+
+	tree_path(n, path);
+	l.path = n->parent ? path : "";
+	l.mtime = in->mtime_sec < TORTURE_EPOCH ? in->mtime_sec : TORTURE_EPOCH;
+	if (!S_ISDIR(in->mode))
+		l.nlink = in->nlink;
+	if (S_ISCHR(in->mode) || S_ISBLK(in->mode)) {
+		l.major = in->rdev_major;
+		l.minor = in->rdev_minor;
+	}
+	if (S_ISREG(in->mode)) {
+		_cleanup_free_ uint8_t *b = malloc(in->content.size + 1);
+
+		if (!b || blob_read(&in->content, 0, b, in->content.size, NULL) < 0)
+			abort();
+		l.size = in->content.size;
+		l.sum = listing_sum(LISTING_SUM_INIT, b, l.size);
+	}
+	if (S_ISLNK(in->mode)) {
+		l.size = strlen(in->target);
+		memcpy(l.target, in->target, l.size + 1);
+	}
+	for (size_t i = 0; i < in->n_xattrs; i++)
+		listing_xattr(&l, in->xattrs[i].name, in->xattrs[i].value, in->xattrs[i].len);
+	listing_print("", &l);
+	listing_release(&l);
+	return 0;
+}
+
+static void list(struct tree *t, const char *path)
+{
+	if (!freopen(path, "w", stdout)) {
+		perror(path);
+		exit(1);
+	}
+	tree_walk(tree_root(t), list_node, NULL);
+	fflush(stdout);
+}
+
+static int create(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0) {
+		perror(path);
+		exit(1);
+	}
+	return fd;
+}
+
+static void disk(struct tree *t, const char *path, bool dax)
+{
+	struct writer_params p = { .epoch = TORTURE_EPOCH };
+	struct writer_result res;
+	struct disk_params dp = { .dax = dax };
+	struct disk_layout l;
+	struct error err = ERROR_INIT;
+	int fd = create(path);
+
+	if (writer_ext4.write(t, &p, fd, disk_data_offset(dax), &res, &err) < 0)
+		die(path, &err);
+	dp.part_sizes[0] = res.size;
+	memcpy(dp.seed, res.seed, sizeof(dp.seed));
+	if (disk_plan(&dp, &l, &err) < 0 || disk_write(fd, &dp, &l, &err) < 0)
+		die(path, &err);
+	close(fd);
+}
+
+static void plain(const struct writer_ops *ops, struct tree *t, const char *path, int gzip)
+{
+	struct writer_params p = { .epoch = TORTURE_EPOCH, .gzip_level = gzip };
+	struct writer_result res;
+	struct error err = ERROR_INIT;
+	int fd = create(path);
+
+	if (ops->write(t, &p, fd, 0, &res, &err) < 0)
+		die(path, &err);
+	close(fd);
+}
+
+static struct tree *with_init(unsigned flags, const char *init)
+{
+	struct tree *t = torture_tree(flags);
+	struct error err = ERROR_INIT;
+	struct strbuf b = STRBUF_INIT;
+	int fd = open(init, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || strbuf_read_fd(&b, fd, 64 << 20) < 0) {
+		perror(init);
+		exit(1);
+	}
+	if (tree_add_file(t, "sbin/init", 0755, b.buf, b.len, &err) < 0)
+		die(init, &err);
+	close(fd);
+	strbuf_release(&b);
+	return t;
+}
+
+int main(int argc, char **argv)
+{
+	struct tree *full, *bare;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: torture-image INIT DIR\n");
+		return 2;
+	}
+	full = with_init(TORTURE_XATTRS, argv[1]);
+	bare = with_init(0, argv[1]);
+	if (chdir(argv[2]) < 0) {
+		perror(argv[2]);
+		return 1;
+	}
+	disk(full, "dax.img", true);
+	disk(full, "plain.img", false);
+	plain(&writer_erofs, full, "root.erofs", 0);
+	plain(&writer_cpio, bare, "initrd.gz", 6);
+	list(full, "full.list");
+	list(bare, "initrd.list");
+	tree_free(full);
+	tree_free(bare);
+	return 0;
+}
