@@ -57,7 +57,11 @@ struct vm_params {
 	const struct vm_disk *disks;
 	size_t n_disks;
 	const struct vm_fs *fs; /* NULL: none */
+	/* Gets each line of the guest's console, made printable, without its newline; may be NULL. */
+	void (*console_line)(const char *line, void *data);
+	void *console_data;
 };
+/* Everything zero or NULL but one vCPU and 256 MiB. */
 void vm_params_preset(struct vm_params *p);
 
 /* Monotonic microseconds; 0: not reached. For the timing table. */
@@ -113,5 +117,11 @@ const struct vm_ops *vm_ops_find(const char *name);
  * Blocks up to about 60 ms: call it before the loop serves anybody.
  */
 int kvm_probe(struct error *err);
+
+/*
+ * Can this file be booted by a machine of this driver? It must be a bzImage, or an ELF vmlinux of the host's architecture that carries
+ * the PVH entry note. -EINVAL or the system's error, with one line that names the file and the cause.
+ */
+int vm_check_kernel(const char *path, struct error *err);
 
 #endif
