@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel build's own checks: kata-kconfig on good and bad input, unpacking and patching, architectures not built yet.
+
+Environment: KATA_BIN (has kata-kconfig), KATA_KERNEL_DIR (a built kernel). Runs in the source directory.
+"""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+TOOL = os.path.join(os.environ.get("KATA_BIN", "build/host/bin"), "kata-kconfig")
+KERNEL_DIR = os.environ.get("KATA_KERNEL_DIR", "build/kernel/x86_64")
+count = failed = 0
+
+
+def ok(good, name, why=""):
+    global count, failed
+    count += 1
+    failed += not good
+    print("%sok %d - %s" % ("" if good else "not ", count, name))
+    for line in str(why).splitlines() if not good else []:
+        print("#   " + line)
+
+
+def run(*command):
+    p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+
+def expect(name, result, status, *texts):
+    """The exit status, and every text in what was printed."""
+    code, out, err = result
+    ok(code == status and all(t in out + err for t in texts), name, "status %d\n%s%s" % (code, out, err))
+
+
+def write(path, data):
+    with open(path, "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def merge_and_check(work):
+    a = write(work + "/a.conf", "# why\nCONFIG_NET=y\nCONFIG_NR_CPUS=240\n")
+    b = write(work + "/b.conf", "# CONFIG_MODULES is not set\nCONFIG_NET=y\n")
+    clash = write(work + "/clash.conf", "\nCONFIG_NET=n\n")
+    out = work + "/merged"
+    expect("merge accepts fragments that agree", run(TOOL, "merge", "-o", out, a, b), 0)
+    with open(out, encoding="ascii") as f:
+        text = f.read()
+    ok(text.splitlines()[1:] == ["# CONFIG_MODULES is not set", "CONFIG_NET=y", "CONFIG_NR_CPUS=240"],
+       "merge writes every option once", text)
+    expect("merge refuses two values for one option", run(TOOL, "merge", "-o", work + "/no", a, clash), 1,
+           "kata-kconfig: %s:2: CONFIG_NET is set to n, but %s:2 sets it to y\n" % (clash, a))
+    ok(not os.path.exists(work + "/no"), "a failed merge writes nothing")
+    expect("merge without a fragment", run(TOOL, "merge", "-o", out), 1, "merge needs -o OUT and at least one fragment")
+    expect("a missing fragment is named", run(TOOL, "merge", "-o", out, work + "/none.conf"), 1, work + "/none.conf")
+    result = write(work + "/result", "CONFIG_NET=y\nCONFIG_NR_CPUS=64\n")
+    expect("check prints what Kconfig did not keep", run(TOOL, "check", result, a, b), 1, "option ", "wanted", "CONFIG_NR_CPUS",
+           a + ":3", "240", "64", "1 of 3 options differ from the fragments")
+    expect("check accepts a result that has all", run(TOOL, "check", out, a, b), 0)
+    expect("an unknown command", run(TOOL, "frob"), 1, "no such command")
+
+
+def inspect(work):
+    vmlinux = KERNEL_DIR + "/vmlinux"
+    expect("inspect prints the version", run(TOOL, "inspect", vmlinux), 0, "Linux version 6.1.")
+    expect("inspect refuses another architecture", run(TOOL, "inspect", "-a", "aarch64", vmlinux), 1,
+           "is a kernel for x86_64 (ELF machine 62), not for aarch64")
+    expect("inspect refuses another version", run(TOOL, "inspect", "-k", "5.10", vmlinux), 1, "is version 6.1.", ", not 5.10")
+    expect("inspect refuses a bzImage", run(TOOL, "inspect", KERNEL_DIR + "/vmlinuz"), 1, "not an ELF file")
+    with open(vmlinux, "rb") as f:
+        data = f.read()
+    # namesz 4, descsz 8, type 18, "Xen": the PVH note becomes one of another owner.
+    note = bytes.fromhex("04000000 08000000 12000000") + b"Xen\0"
+    ok(data.count(note) == 1, "vmlinux has one PVH note")
+    broken = write(work + "/nopvh", data.replace(note, note.replace(b"Xen", b"Xem")))
+    expect("inspect refuses a kernel without the PVH note", run(TOOL, "inspect", broken), 1,
+           "has no PVH entry note (was it built with CONFIG_PVH=y?)")
+    cut = write(work + "/cut", data[:4096])
+    expect("inspect refuses a truncated kernel", run(TOOL, "inspect", cut), 1, "damaged ELF file")
+
+
+PATCH = """Subject: test
+---
+--- a/file
++++ b/file
+@@ -1,3 +1,3 @@
+ one
+-two
++TWO
+ three
+"""
+
+
+def unpack(work):
+    def tarball(text):
+        with tarfile.open(work + "/linux-source-0.tar.xz", "w:xz") as t:
+            for name, data in (("file", text), ("Documentation/a/b", b"x")):
+                info = tarfile.TarInfo("linux-source-0/" + name)
+                info.size = len(data)
+                t.addfile(info, io.BytesIO(data))
+
+    patches, src = work + "/patches", work + "/src"
+    os.mkdir(patches)
+    write(patches + "/series", "# order\n0001.patch\n")
+    write(patches + "/0001.patch", PATCH)
+    command = ("kernel/unpack.sh", work + "/linux-source-0.tar.xz", patches, src, "Documentation/*/*")
+    expect("a missing source package is named", run(*command), 1, "linux-source-0.tar.xz is missing; run 'make deps'")
+    tarball(b"one\ntwo\nthree\n")
+    expect("unpacking applies the series", run(*command), 0)
+    with open(src + "/file", encoding="ascii") as f:
+        ok(f.read() == "one\nTWO\nthree\n", "the patch is in the source")
+    ok(not os.path.exists(src + "/Documentation/a/b"), "what is to be skipped is not unpacked")
+    # Three lines of context would be accepted with fuzz.
+    tarball(b"ONE\ntwo\nthree\n")
+    expect("a patch that needs fuzz stops the build", run(*command), 1, "0001.patch does not apply to linux-source-0")
+    with open(src + "/file", encoding="ascii") as f:
+        ok(f.read() == "ONE\ntwo\nthree\n", "a patch that does not apply changes nothing")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="boot-kconfig-") as work:
+        merge_and_check(work)
+        inspect(work)
+        unpack(work)
+        expect("an architecture without configuration is refused", run("make", "-s", "O=" + work + "/o", "ARCH=s390x", "kernel"), 2,
+               "no configuration for ARCH=s390x yet")
+    print("1..%d" % count)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

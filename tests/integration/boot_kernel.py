@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boots the guest kernel under QEMU (TCG), on each machine type, as ELF file and as bzImage.
+
+The guest's init is tests/support/init_probe.c in an initrd made here; it prints what the kernel has and ends the machine.
+Environment: KATA_KERNEL_DIR (vmlinux, vmlinuz, kernel.manifest.json), KATA_BOOT_PROBE (the static init program).
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+QEMU = shutil.which("qemu-system-x86_64")
+KERNEL_DIR = os.environ.get("KATA_KERNEL_DIR", "build/kernel/x86_64")
+PROBE = os.environ.get("KATA_BOOT_PROBE", "build/guest/bin/init_probe")
+TIMEOUT = 180
+
+FILESYSTEMS = "ext4 erofs overlay tmpfs virtiofs fuse 9p proc sysfs devtmpfs devpts cgroup cgroup2 bpf mqueue hugetlbfs".split()
+NAMESPACES = "cgroup ipc mnt net pid time user uts".split()
+CONTROLLERS = "cpuset cpu io memory hugetlb pids rdma misc".split()
+DRIVERS = (
+    "virtio_blk virtio_net virtio_console virtio_balloon virtio_rng virtiofs virtio_pmem virtio_mem 9pnet_virtio "
+    "vmw_vsock_virtio_transport"
+).split()
+
+
+def tsc_khz():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        found = re.search(r"^cpu MHz\s*:\s*([0-9.]+)", f.read(), re.M)
+    return int(float(found.group(1)) * 1000) if found else 0
+
+
+def newc(name, mode, data):
+    """One entry of a cpio archive in the newc format (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    name = name.encode() + b"\0"
+    head = "070701" + "".join(
+        "%08x" % n for n in (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
+    )
+    out = head.encode() + name
+    out += b"\0" * (-len(out) % 4) + data
+    return out + b"\0" * (-len(out) % 4)
+
+
+def make_initrd(path, compress):
+    with open(PROBE, "rb") as f:
+        init = f.read()
+    data = newc("init", 0o100755, init) + newc("TRAILER!!!", 0, b"")
+    if compress == "gzip":
+        data = gzip.compress(data, 6, mtime=0)
+    elif compress == "zstd":
+        data = subprocess.run(["zstd", "-q", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def boot(kernel, machine, append, initrd, more=(), console="ttyS0"):
+    """The console's text and the seconds until QEMU ended; a guest that does not end is killed."""
+    serial = ["-serial", "stdio"]
+    if console == "hvc0":
+        serial = ["-chardev", "stdio,id=con", "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=con"]
+    command = [QEMU, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "256", "-M", machine, "-nodefaults", "-no-user-config",
+               "-no-reboot", "-display", "none", *serial, "-kernel", os.path.join(KERNEL_DIR, kernel),
+               "-initrd", initrd, "-append", "console=%s panic=-1 %s" % (console, append), *more]
+    start = time.monotonic()
+    qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        out, _ = qemu.communicate(timeout=TIMEOUT)
+        ended = True
+    except subprocess.TimeoutExpired:
+        qemu.kill()
+        out, _ = qemu.communicate()
+        ended = False
+    return out.decode("utf-8", "replace").replace("\r", ""), time.monotonic() - start, ended
+
+
+class Tap:
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def ok(self, good, name, why=""):
+        self.count += 1
+        self.failed += not good
+        print("%sok %d - %s" % ("" if good else "not ", self.count, name))
+        for line in str(why).splitlines() if not good else []:
+            print("#   " + line)
+        sys.stdout.flush()
+
+    def skip(self, name, why):
+        self.count += 1
+        print("ok %d - %s # SKIP %s" % (self.count, name, why))
+
+
+def probe(text):
+    return {m.group(1): m.group(2).strip() for m in re.finditer(r"^probe (\w+): ?(.*)$", text, re.M)}
+
+
+def missing(want, got):
+    return [w for w in want if w not in got.split()]
+
+
+def check_boot(tap, name, manifest, result):
+    text, seconds, ended = result
+    got = probe(text)
+    good = ended and "end" in got and manifest["release"] in got.get("version", "")
+    tap.ok(good, "%s boots %s" % (name, manifest["release"]), "\n".join(text.splitlines()[-25:]))
+    if good:
+        print("#   init after %s s of guest time, %.1f s of QEMU in all" % (got["uptime"].split()[0], seconds))
+    return got, text
+
+
+def check_features(tap, got):
+    for key, want in (("filesystems", FILESYSTEMS), ("namespaces", NAMESPACES), ("cgroup", CONTROLLERS), ("virtio", DRIVERS),
+                      ("lsm", ["capability,landlock"])):
+        lacks = missing(want, got.get(key, ""))
+        tap.ok(not lacks, "the kernel has every wanted entry of " + key, "missing: " + " ".join(lacks))
+
+
+def check_manifest(tap, manifest):
+    with open(os.path.join(KERNEL_DIR, "vmlinux"), "rb") as f:
+        data = f.read()
+    tap.ok(manifest["sha512"] == hashlib.sha512(data).hexdigest() and manifest["size"] == len(data),
+           "the manifest has the digest and size of vmlinux")
+    options = manifest["options"]
+    tap.ok(options.get("VIRTIO_FS") == "y" and "MODULES" not in options, "the manifest lists the options that are set")
+
+
+def run(tap, work):
+    with open(os.path.join(KERNEL_DIR, "kernel.manifest.json"), encoding="utf-8") as f:
+        manifest = json.load(f)
+    check_manifest(tap, manifest)
+    # QEMU's local APIC timer counts at 1 GHz (hw/intc/apic.c).
+    clocks = "tsc_early_khz=%d lapic_timer_khz=1000000" % tsc_khz()
+    gz = os.path.join(work, "initrd.gz")
+    make_initrd(gz, "gzip")
+    disk = os.path.join(work, "disk")
+    with open(disk, "wb") as f:
+        f.truncate(1 << 20)
+    drive = ("-blockdev", "driver=raw,node-name=d0,read-only=on,file.driver=file,file.filename=" + disk)
+
+    got, _ = check_boot(tap, "q35, vmlinux", manifest,
+                        boot("vmlinux", "q35", "probe=poweroff", gz, (*drive, "-device", "virtio-blk-pci,drive=d0")))
+    tap.ok(got.get("end") == "poweroff", "q35 powers off through ACPI", got.get("end"))
+    tap.ok("vda" in got.get("block", "").split(), "q35: a virtio-blk-pci disk is vda", got.get("block"))
+    check_features(tap, got)
+
+    _, text = check_boot(tap, "q35, vmlinux with given clocks", manifest, boot("vmlinux", "q35", clocks, gz))
+    tap.ok(not re.search(r"calibrat\w+ (against|value)|reference calibration|fast PIT|fast TSC", text, re.I)
+           and "Detected %d.%03d MHz" % divmod(tsc_khz(), 1000) in text,
+           "tsc_early_khz= leaves out the calibration of the CPU clock",
+           "\n".join(l for l in text.splitlines() if "tsc" in l))
+    check_boot(tap, "q35, bzImage", manifest, boot("vmlinuz", "q35", "quiet", gz))
+    check_boot(tap, "pc, vmlinux", manifest, boot("vmlinux", "pc", "quiet", gz))
+
+    modern = ("-global", "virtio-mmio.force-legacy=false", *drive, "-device", "virtio-blk-device,drive=d0")
+    for machine in ("microvm", "microvm,acpi=off"):
+        got, _ = check_boot(tap, machine + ", vmlinux", manifest, boot("vmlinux", machine, "quiet " + clocks, gz, modern))
+        tap.ok("vda" in got.get("block", "").split(), machine + ": a virtio-mmio disk is vda", got.get("block"))
+
+    check_boot(tap, "q35, vmlinux, console on hvc0", manifest, boot("vmlinux", "q35", "quiet", gz, console="hvc0"))
+    if shutil.which("zstd"):
+        zst = os.path.join(work, "initrd.zst")
+        make_initrd(zst, "zstd")
+        check_boot(tap, "q35, zstd initrd", manifest, boot("vmlinux", "q35", "quiet", zst))
+    else:
+        tap.skip("q35, zstd initrd", "no zstd program")
+
+
+def main():
+    tap = Tap()
+    if not QEMU:
+        print("1..0 # SKIP no qemu-system-x86_64")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="boot-kernel-") as work:
+        run(tap, work)
+    print("1..%d" % tap.count)
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
