@@ -104,17 +104,13 @@ static int check_disk(int fd, struct image_info *info, struct error *err)
 {
 	uint8_t head[FS_HEAD];
 	struct disk_layout l;
-	uint64_t fs_size, end = 0;
+	uint64_t fs_size;
 	int r = disk_read(fd, &info->dax, &l, err);
 
 	if (r < 0)
 		return r;
 	info->n_parts = l.n_parts;
 	memcpy(info->parts, l.parts, sizeof(info->parts));
-	for (unsigned i = 0; i < l.n_parts; i++)
-		end = MAX(end, l.parts[i].offset + l.parts[i].size);
-	if (end > info->size)
-		return truncated("its partitions end at", end, info->size, err);
 	r = fd_pread_full(fd, head, sizeof(head), (off_t)l.parts[0].offset);
 	if (r < 0)
 		return error_sys(err, r, "cannot read partition 1");

@@ -8,6 +8,11 @@ $(eval $(call lib,osbuilder,$(OSBUILDER_SRCS)))
 $(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c osbuilder/cli/cmd_build.c osbuilder/cli/cmd_inspect.c,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 PROGRAMS += $(H)/bin/osbuilder
 
+OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
+$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest,$(call OSB_UNIT,$(t)))
+$(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
+$(eval $(call fuzz,deb,osbuilder codec base,$(OSBUILDER_LDLIBS)))
+
 # $(O)/images/ARCH/RECIPE/kata-containers.img and kata-containers-initrd.img, both from one run of osbuilder.
 AGENT_BIN ?= $(G)/bin/kata-agent
 IMAGE_DIR := $(O)/images/$(ARCH)/$(RECIPE)

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/cmocka_all.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "recipe/recipe.h"
+#include "support/tool.h"
+
+static int setup(void **state)
+{
+	char *dir = tool_tmpdir(), *sub = str_printf("%s/r", dir);
+
+	assert_int_equal(mkdir(sub, 0755), 0);
+	free(sub);
+	*state = dir;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tool_rmdir(*state);
+	return 0;
+}
+
+static int load(const char *dir, const char *text, struct recipe **ret, struct error *err)
+{
+	char *file = str_printf("%s/r/recipe.toml", dir);
+
+	assert_int_equal(file_write_atomic(AT_FDCWD, file, 0644, text, strlen(text), err), 0);
+	free(file);
+	return recipe_load("r", dir, ret, err);
+}
+
+#define HEAD  "format = 1\nname = \"r\"\n"
+#define AGENT "[agent]\npath = \"/sbin/init\"\n"
+
+static void test_full(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct recipe *rc = NULL;
+	int r = load(
+		*state,
+		HEAD
+		"description = \"d\"\narchitectures = [\"x86_64\"]\nmerge_usr = true\n"
+		"prune = [\"/usr/share/doc\"]\n" AGENT "link = \"/init\"\n"
+		"[distribution]\nname = \"Debian\"\nversion = \"12\"\n"
+		"[image]\nfilesystem = \"erofs\"\nfree_mib = 7\ndax = false\n"
+		"[[source]]\ntype = \"deb\"\nsuites = [\"bookworm\"]\ncomponents = [\"main\"]\n"
+		"packages = [\"bash\", \"libc6:amd64\"]\nomit = [\"dpkg\"]\n"
+		"[[source]]\ntype = \"file\"\npath = \"f\"\ntarget = \"/etc/f\"\nmode = \"0600\"\n"
+		"[[copy]]\nfrom = \"/a\"\nto = \"/b\"\n"
+		"[[text]]\npath = \"/t\"\ntext = \"\"\nmode = \"0755\"\n"
+		"[[link]]\npath = \"/l\"\ntarget = \"../x\"\n"
+		"[[directory]]\npath = \"/d\"\nmode = \"1777\"\n",
+		&rc, &err);
+
+	if (r < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(rc->name, "r");
+	assert_true(rc->merge_usr && !rc->dax);
+	assert_string_equal(rc->filesystem, "erofs");
+	assert_int_equal(rc->free_mib, 7);
+	assert_string_equal(rc->agent_link, "/init");
+	assert_int_equal(rc->n_sources, 2);
+	assert_string_equal(rc->sources[0].packages.v[1], "libc6:amd64");
+	assert_string_equal(rc->sources[0].omit.v[0], "dpkg");
+	assert_int_equal(rc->sources[1].mode, 0600);
+	assert_string_equal(rc->copies.v[0].path, "/b");
+	assert_string_equal(rc->copies.v[0].value, "/a");
+	assert_int_equal(rc->texts.v[0].mode, 0755);
+	assert_string_equal(rc->links.v[0].value, "../x");
+	assert_int_equal(rc->directories.v[0].mode, 01777);
+	assert_int_equal(recipe_check_arch(rc, "x86_64", &err), 0);
+	assert_int_equal(recipe_check_arch(rc, "s390x", &err), -EINVAL);
+	assert_string_equal(err.msg, "recipe 'r' is not made for s390x");
+	assert_int_equal(recipe_check_arch(rc, "amd64", &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "unknown architecture 'amd64'"));
+	recipe_free(rc);
+}
+
+static void test_defaults(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct recipe *rc = NULL;
+
+	assert_int_equal(load(*state, HEAD AGENT, &rc, &err), 0);
+	assert_string_equal(rc->filesystem, "ext4");
+	assert_true(rc->dax && !rc->merge_usr);
+	assert_null(rc->agent_link);
+	assert_int_equal(rc->n_sources, 0);
+	recipe_free(rc);
+}
+
+static void test_bad(void **state)
+{
+	static const struct {
+		const char *text, *message; /* the message without the path before it */
+	} cases[] = {
+		{ HEAD AGENT "colour = 1\n", "recipe.toml:5: agent.colour: unknown key" },
+		{ HEAD AGENT "[[source]]\ntype = \"dir\"\npath = \"x\"\nmode = \"1\"\n",
+		  "recipe.toml:8: source[0].mode: unknown key" },
+		{ "name = \"r\"\n" AGENT, "'format' is missing" },
+		{ "format = 2\nname = \"r\"\n" AGENT, "recipe.toml:1: format: " },
+		{ "format = 1\n" AGENT, "'name' is missing" },
+		{ HEAD, "'agent' is missing" },
+		{ HEAD "[agent]\n", "recipe.toml:3: agent: 'path' is missing" },
+		{ HEAD "[agent]\npath = \"sbin/init\"\n",
+		  "recipe.toml:4: agent.path: must be an absolute path" },
+		{ HEAD "[agent]\npath = \"/a/../b\"\n",
+		  "recipe.toml:4: agent.path: must not contain '..'" },
+		{ HEAD AGENT "[image]\nfilesystem = \"ntfs\"\n", "unknown file system 'ntfs'" },
+		{ HEAD AGENT "[image]\nfree_mib = -1\n", "recipe.toml:6: image.free_mib: " },
+		{ HEAD AGENT "[[source]]\ntype = \"rpm\"\n",
+		  "recipe.toml:6: source[0].type: unknown source type 'rpm'" },
+		{ HEAD AGENT "[[source]]\ntype = \"deb\"\nsuites = [\"b\"]\n",
+		  "recipe.toml:5: source[0]: 'components' is missing" },
+		{ HEAD AGENT "[[source]]\ntype = \"deb\"\nsuites = [\"b c\"]\n",
+		  "recipe.toml:7: source[0].suites: 'b c' has unusable characters" },
+		{ HEAD AGENT "[[source]]\ntype = \"deb\"\nsuites = [\"-oX=1\"]\n",
+		  "'-oX=1' is not a usable word here" },
+		{ HEAD AGENT "[[source]]\ntype = \"deb\"\nsuites = [\"b\"]\ncomponents = [\"m\"]\n"
+			     "packages = [\"p\"]\nmirror = \"http://x\\nTrusted: yes\"\n",
+		  "source[0].mirror: has unusable characters" },
+		{ HEAD AGENT "[[text]]\npath = \"/x\"\n",
+		  "recipe.toml:5: text[0]: 'text' must be given as a string" },
+		{ HEAD AGENT "[[directory]]\npath = \"/x\"\nmode = \"09\"\n",
+		  "directory[0].mode: '09' is not an octal mode" },
+		{ HEAD AGENT "[[directory]]\npath = 5\n", "recipe.toml:6: directory[0].path: " },
+		{ HEAD "x = [\n", "recipe.toml:4:" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct error err = ERROR_INIT;
+		struct recipe *rc = NULL;
+
+		assert_true(load(*state, cases[i].text, &rc, &err) < 0);
+		assert_null(rc);
+		if (!strstr(err.msg, cases[i].message))
+			fail_msg("case %zu: '%s'", i, err.msg);
+	}
+}
+
+static void test_names(void **state)
+{
+	_cleanup_strbuf_ struct strbuf path = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct recipe *rc = NULL;
+
+	assert_int_equal(recipe_load("none", *state, &rc, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "unknown recipe 'none': no directory of that name in "));
+	assert_int_equal(load(*state, HEAD AGENT, &rc, &err), 0);
+	recipe_free(rc);
+	strbuf_addf(&path, "%s/r", (char *)*state);
+	assert_int_equal(recipe_load(path.buf, "/nonexistent", &rc, &err), 0);
+	recipe_free(rc);
+	strbuf_addstr(&path, "/recipe.toml");
+	assert_int_equal(recipe_load(path.buf, "/nonexistent", &rc, &err), 0);
+	recipe_free(rc);
+}
+
+/* The recipes that are shipped must load. */
+static void test_shipped(void **state)
+{
+	static const char *const names[] = { "agent", "debian" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct error err = ERROR_INIT;
+		struct recipe *rc = NULL;
+
+		if (recipe_load(names[i], "recipes", &rc, &err) < 0)
+			fail_msg("%s", err.msg);
+		assert_string_equal(rc->name, names[i]);
+		recipe_free(rc);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+		cmocka_unit_test(test_shipped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/cmocka_all.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "source/apt.h"
+#include "support/tool.h"
+
+#define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static int setup(void **state)
+{
+	*state = tool_tmpdir();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tool_rmdir(*state);
+	return 0;
+}
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	_cleanup_strbuf_ struct strbuf p = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	strbuf_addf(&p, "%s/sources.list.d", dir);
+	assert_int_equal(file_mkdir_p(AT_FDCWD, p.buf, 0755, &err), 0);
+	strbuf_reset(&p);
+	strbuf_addf(&p, "%s/%s", dir, name);
+	assert_int_equal(file_write_atomic(AT_FDCWD, p.buf, 0644, text, strlen(text), &err), 0);
+}
+
+static void spec_init(struct source_spec *s)
+{
+	*s = (struct source_spec){ 0 };
+	assert_int_equal(strv_adds(&s->suites, "bookworm", "bookworm-updates", "bookworm-security",
+				   NULL),
+			 0);
+	assert_int_equal(strv_adds(&s->components, "main", NULL), 0);
+}
+
+static void expect(const struct source_spec *s, const char *etc, const char *want)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	if (apt_sources_text(s, etc, &out, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(out.buf, want);
+}
+
+static void spec_release(struct source_spec *s)
+{
+	strv_release(&s->suites);
+	strv_release(&s->components);
+}
+
+#define STANZA(uri, suite)                          \
+	"Types: deb\nURIs: " uri "\nSuites: " suite \
+	"\nComponents: main\nSigned-By: " APT_DEFAULT_KEYRING "\n\n"
+
+static void test_defaults(void **state)
+{
+	struct source_spec s;
+
+	spec_init(&s);
+	expect(&s, "/nonexistent",
+	       STANZA("http://deb.debian.org/debian",
+		      "bookworm") STANZA("http://deb.debian.org/debian", "bookworm-updates")
+		       STANZA("http://deb.debian.org/debian-security", "bookworm-security"));
+	s.mirror = (char *)"http://one.example/d";
+	expect(&s, "/nonexistent",
+	       STANZA("http://one.example/d", "bookworm")
+		       STANZA("http://one.example/d", "bookworm-updates")
+			       STANZA("http://one.example/d", "bookworm-security"));
+	s.security_mirror = (char *)"http://sec.example/s";
+	s.keyring = (char *)"/k.gpg";
+	s.suites.n = 1;
+	expect(&s, "/nonexistent",
+	       "Types: deb\nURIs: http://one.example/d\nSuites: bookworm\nComponents: main\n"
+	       "Signed-By: /k.gpg\n\n");
+	s.suites.n = 3;
+	spec_release(&s);
+}
+
+static void test_host_deb822(void **state)
+{
+	struct source_spec s;
+
+	spec_init(&s);
+	put(*state, "sources.list.d/debian.sources",
+	    "# comment\nTypes: deb deb-src\n# in between\nURIs: http://a.example/debian\n"
+	    " http://b.example/debian\nSuites: bookworm trixie\nComponents: main contrib\n"
+	    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+	    "\n"
+	    "types: deb\nuris: http://s.example/security\nsuites: bookworm-security\n"
+	    "components: main\n");
+	put(*state, "sources.list.d/vendor.sources",
+	    "Types: deb\nURIs: http://vendor.example\nSuites: bookworm\nComponents: stable\n"
+	    "Signed-By: /etc/apt/keyrings/vendor.asc\n");
+	put(*state, "sources.list.d/off.sources",
+	    "Enabled: no\nTypes: deb\nURIs: http://off.example\nSuites: bookworm\nComponents: main\n");
+	put(*state, "sources.list.d/src.sources",
+	    "Types: deb-src\nURIs: http://src.example\nSuites: bookworm\nComponents: main\n");
+	put(*state, "sources.list.d/ignored.bak", "deb http://bak.example bookworm main\n");
+	expect(&s, *state,
+	       STANZA("http://a.example/debian http://b.example/debian", "bookworm")
+		       STANZA("http://s.example/security", "bookworm-security"));
+	spec_release(&s);
+}
+
+static void test_host_one_line(void **state)
+{
+	struct source_spec s;
+
+	spec_init(&s);
+	put(*state, "sources.list",
+	    "deb http://a.example/debian bookworm main # words\n"
+	    "# deb http://no.example bookworm main\n"
+	    "deb-src http://src.example bookworm main\n"
+	    "deb [arch=amd64 signed-by=/k/vendor.gpg] http://vendor.example bookworm main\n"
+	    "deb [ signed-by=/usr/share/keyrings/debian-archive-keyring.gpg ] "
+	    "http://u.example bookworm-updates main\n"
+	    "deb http://broken.example\n");
+	expect(&s, *state,
+	       STANZA("http://a.example/debian", "bookworm")
+		       STANZA("http://u.example", "bookworm-updates"));
+	spec_release(&s);
+}
+
+/* A host of another distribution has no entry for the first suite: the public mirror serves all. */
+static void test_host_without(void **state)
+{
+	struct source_spec s;
+
+	spec_init(&s);
+	put(*state, "sources.list",
+	    "deb http://x.example noble main\ndeb http://y.example bookworm-updates main\n");
+	s.suites.n = 2;
+	expect(&s, *state,
+	       STANZA("http://deb.debian.org/debian", "bookworm")
+		       STANZA("http://deb.debian.org/debian", "bookworm-updates"));
+	s.suites.n = 3;
+	spec_release(&s);
+}
+
+static void test_uris(void **state)
+{
+	struct apt_files f = { 0 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(
+		apt_parse_uris("'http://m/x_1%3a2_amd64.deb' x_1%3a2_amd64.deb 123 SHA256:" HEX64
+			       "\nsome words\n'http://m/y' y_3_all.deb 5 SHA256:" HEX64 "\n",
+			       &f, &err),
+		0);
+	assert_int_equal(f.n, 2);
+	assert_string_equal(f.v[0].name, "x_1%3a2_amd64.deb");
+	assert_int_equal(f.v[0].size, 123);
+	assert_string_equal(f.v[1].sha256, HEX64);
+	apt_files_release(&f);
+}
+
+static void test_bad_uris(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "'http://m/x x.deb 1 SHA256:" HEX64 "\n", "cannot understand apt's line" },
+		{ "'u' x.deb 1\n", "cannot understand apt's line" },
+		{ "'u' x.deb 1 MD5Sum:0123\n", "apt has no SHA-256 for x.deb" },
+		{ "'u' x.deb 1 SHA256:0123\n", "apt has no SHA-256 for x.deb" },
+		{ "'u' ../x.deb 1 SHA256:" HEX64 "\n", "apt names a file '../x.deb'" },
+		{ "'u' x.txt 1 SHA256:" HEX64 "\n", "apt names a file 'x.txt'" },
+		{ "'u' x.deb 99999999999999999999999 SHA256:" HEX64 "\n", "bad size of x.deb" },
+		{ "'\n", "cannot understand apt's line" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct apt_files f = { 0 };
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(apt_parse_uris(bad[i][0], &f, &err), -EBADMSG);
+		if (!strstr(err.msg, bad[i][1]))
+			fail_msg("case %zu: '%s'", i, err.msg);
+		apt_files_release(&f);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test_setup_teardown(test_host_deb822, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_host_one_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_host_without, setup, teardown),
+		cmocka_unit_test(test_uris),
+		cmocka_unit_test(test_bad_uris),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
