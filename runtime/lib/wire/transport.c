@@ -155,7 +155,7 @@ static int listen_unix(const struct transport_addr *a, int *ret_fd, struct error
 {
 	_cleanup_fd_ int fd = -1;
 	struct sockaddr_un sun;
-	socklen_t len;
+	socklen_t len = 0;
 	int r;
 
 	if (a->path[0] == '@') {
@@ -204,7 +204,7 @@ static int connect_unix(const struct transport_addr *a, int *ret_fd, struct erro
 {
 	_cleanup_fd_ int fd = -1;
 	struct sockaddr_un sun;
-	socklen_t len;
+	socklen_t len = 0;
 	int r;
 
 	if (a->path[0] == '@') {

@@ -64,8 +64,13 @@ static void call_finish_error(struct client_call *call, enum ttrpc_code code,
 
 static void fail_all(struct ttrpc_client *c, enum ttrpc_code code, const struct error *err)
 {
-	while (!list_empty(&c->calls))
-		call_finish_error(list_entry(c->calls.next, struct client_call, node), code, err);
+	struct client_call *call;
+
+	while (!list_empty(&c->calls)) {
+		call = list_entry(c->calls.next, struct client_call, node);
+		/* The analyser does not see that finishing unlinks. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+		call_finish_error(call, code, err);
+	}
 }
 
 static struct client_call *find_call(const struct ttrpc_client *c, uint32_t stream)

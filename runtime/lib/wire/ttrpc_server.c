@@ -464,18 +464,18 @@ int ttrpc_server_new(struct loop *loop, struct ttrpc_server **ret)
 
 struct ttrpc_server *ttrpc_server_free(struct ttrpc_server *s)
 {
-	struct server_conn *sc;
+	struct list *pos, *tmp;
 
 	if (!s || s->dead)
 		return NULL;
 	s->dead = true;
 	s->busy++;
-	while (!list_empty(&s->listeners))
-		listener_free(list_entry(s->listeners.next, struct listener, node));
-	while (!list_empty(&s->conns)) {
-		sc = list_entry(s->conns.next, struct server_conn, node);
-		list_del(&sc->node);
-		server_conn_free(sc);
+	list_for_each_safe(pos, tmp, &s->listeners)
+		listener_free(list_entry(pos, struct listener, node));
+	/* Cancelled handlers cannot close connections, so that the next one stays. */
+	list_for_each_safe(pos, tmp, &s->conns) {
+		list_del(pos);
+		server_conn_free(list_entry(pos, struct server_conn, node));
 	}
 	free(s->services);
 	s->services = NULL;
@@ -486,8 +486,9 @@ struct ttrpc_server *ttrpc_server_free(struct ttrpc_server *s)
 
 int ttrpc_server_add_service(struct ttrpc_server *s, const struct ttrpc_service *svc)
 {
-	int r = array_reserve(&s->services, &s->cap_services, s->n_services + 1,
-			      sizeof(s->services[0]));
+	/* An array of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
+	const size_t size = sizeof(s->services[0]);
+	int r = array_reserve(&s->services, &s->cap_services, s->n_services + 1, size);
 
 	if (r < 0)
 		return r;

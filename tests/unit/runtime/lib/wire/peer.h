@@ -134,7 +134,7 @@ static inline Ttrpc__Response *peer_response(struct peer *p, uint32_t *stream)
 static inline void peer_expect_status(struct peer *p, uint32_t want_stream, enum ttrpc_code code,
 				      const char *text)
 {
-	uint32_t stream;
+	uint32_t stream = 0;
 	Ttrpc__Response *resp = peer_response(p, &stream);
 
 	assert_non_null(resp);

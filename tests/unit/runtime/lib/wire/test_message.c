@@ -101,8 +101,10 @@ static void test_memory_limit(void **state)
 	char *bytes = malloc(len);
 
 	assert_non_null(bytes);
-	for (i = 0; i < len; i += 2)
-		memcpy(bytes + i, "\x2a\x00", 2);
+	for (i = 0; i < len; i += 2) {
+		bytes[i] = 0x2a;
+		bytes[i + 1] = 0;
+	}
 	expect_refused(bytes, len, -EMSGSIZE,
 		       "grpc.CreateContainerRequest: takes more than 33554432 bytes of memory");
 	free(bytes);

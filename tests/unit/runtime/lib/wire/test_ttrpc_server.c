@@ -117,7 +117,7 @@ static int teardown(void **state)
 
 static void expect_echo(struct fixture *f, uint32_t want_stream, const char *text)
 {
-	uint32_t stream;
+	uint32_t stream = 0;
 	Ttrpc__Response *resp = peer_response(&f->p, &stream);
 	Grpc__ReadStreamResponse *msg;
 
