@@ -67,7 +67,7 @@ static void mbr_chs(uint8_t out[3], uint64_t lba)
 		s = MBR_CHS_SECTORS;
 	}
 	out[0] = (uint8_t)h;
-	out[1] = (uint8_t)(s | (unsigned)(c >> 2 & 0xc0));
+	out[1] = (uint8_t)(s | (c >> 2 & 0xc0));
 	out[2] = (uint8_t)c;
 }
 
@@ -131,16 +131,18 @@ static int mbr_read(int fd, uint64_t base, uint64_t file_size, struct disk_layou
 	for (unsigned i = 0; i < DISK_PARTS_MAX; i++) {
 		const uint8_t *e = b + MBR_ENTRY + (size_t)i * MBR_ENTRY_SIZE;
 		struct disk_extent *x = &l->parts[i];
+		uint64_t end;
 
 		if (!e[4])
 			break;
 		x->offset = base + (uint64_t)le_get32(e + 8) * DISK_SECTOR;
 		x->size = (uint64_t)le_get32(e + 12) * DISK_SECTOR;
-		if (x->offset + x->size > file_size)
+		end = x->offset + x->size;
+		if (end > file_size)
 			return error_set(err, -EINVAL,
 					 "partition %u ends at byte %llu, beyond the file's %llu: "
 					 "truncated image",
-					 i + 1, (unsigned long long)(x->offset + x->size),
+					 i + 1, (unsigned long long)end,
 					 (unsigned long long)file_size);
 		l->n_parts++;
 	}

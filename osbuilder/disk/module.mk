@@ -2,3 +2,4 @@
 OSB_DISK_SRCS := $(addprefix osbuilder/disk/,disk.c pfn.c)
 $(eval $(call lib,osbdisk,$(OSB_DISK_SRCS)))
 $(eval $(call unit,osbuilder/disk/test_disk,osbdisk base codec,-lcrypto))
+$(eval $(call fuzz,disk,osbdisk base,))

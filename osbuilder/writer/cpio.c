@@ -17,12 +17,14 @@
  *
  * Compressed, the file is a row of gzip members, each a complete archive with trailer of about SEGMENT bytes: what the format
  * allows ("(\0* | cpio | gzip(cpio))*") and lets libdeflate work in bounded memory. A file larger than a segment is a member
- * of its own, streamed through zlib. Where members end depends on the tree alone. Hard links never span members.
+ * of its own, and one larger than SEGMENT_MAX is streamed through zlib, which is three times slower. Where members end
+ * depends on the tree alone. Hard links never span members.
  */
 #define CPIO_HEAD    110u
 #define CPIO_TRAILER "TRAILER!!!"
 #define CPIO_END     512u /* archives are padded to it */
 #define SEGMENT	     (16u << 20)
+#define SEGMENT_MAX  (128u << 20)
 #define COPY_SIZE    (256u << 10)
 
 struct cpio {
@@ -35,8 +37,8 @@ struct cpio {
 	size_t *link_end; /* by list index: end of the inode's group in links */
 	struct z_packer *packer;
 	struct z_stream_out *stream; /* set while a large file's member is open */
-	uint8_t *seg;		     /* the member being collected; SEGMENT bytes */
-	size_t seg_len;
+	uint8_t *seg;		     /* the member being collected */
+	size_t seg_len, seg_cap;
 	uint64_t member_len; /* uncompressed bytes of the member so far */
 	uint8_t *copy;	     /* COPY_SIZE bytes */
 };
@@ -109,19 +111,23 @@ static int end_member(struct cpio *c, struct error *err)
 	return r;
 }
 
-/* Room for `size` more bytes that belong together: ends the member that they do not fit, streams what fits none. */
+/* Room for `size` more bytes that belong together: ends the member that they do not fit; streams what no member fits. */
 static int begin_group(struct cpio *c, uint64_t size, struct error *err)
 {
-	const uint64_t room = SEGMENT - 2 * CPIO_END; /* trailer and padding */
+	const uint64_t end = 2 * CPIO_END; /* trailer and padding */
 	int r = 0;
 
 	if (!c->params->gzip_level)
 		return 0;
-	if (c->stream || (c->member_len && c->member_len + size > room))
+	if (c->stream || (c->member_len && c->member_len + size + end > SEGMENT))
 		r = end_member(c, err);
-	if (r == 0 && size > room)
-		r = z_stream_new(c->params->gzip_level, sink, c, &c->stream, err);
-	return r;
+	if (r < 0)
+		return r;
+	if (size + end > SEGMENT_MAX)
+		return z_stream_new(c->params->gzip_level, sink, c, &c->stream, err);
+	if (array_reserve(&c->seg, &c->seg_cap, c->seg_len + (size_t)(size + end), 1) < 0)
+		return error_oom(err);
+	return 0;
 }
 
 static uint32_t clamp32(int64_t v)
@@ -273,8 +279,7 @@ static int cpio_open(struct cpio *c, struct tree *t, int fd, uint64_t offset, st
 	if (r < 0)
 		return r;
 	c->copy = malloc(COPY_SIZE);
-	c->seg = level ? malloc(SEGMENT) : NULL;
-	return !c->copy || (level && !c->seg) ? error_oom(err) : 0;
+	return c->copy ? 0 : error_oom(err);
 }
 
 static void cpio_release(struct cpio *c)

@@ -53,11 +53,12 @@ void erofs_xattr_fill(const struct tree_inode *in, uint8_t *p)
 		const struct tree_xattr *x = &in->xattrs[i];
 		const char *rest;
 		int index = xattr_index(x->name, &rest, NULL);
-		size_t n = strlen(rest);
+		size_t n = strlen(rest); /* checked by erofs_xattr_size() */
 
 		p[0] = (uint8_t)n;
 		p[1] = (uint8_t)index;
 		le_put16(p + 2, (uint16_t)x->len);
+		/* Names are counted on disk. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
 		memcpy(p + XATTR_ENTRY, rest, n);
 		if (x->len)
 			memcpy(p + XATTR_ENTRY + n, x->value, x->len);

@@ -160,10 +160,11 @@ static int attrs_place(const struct attr *v, size_t n, struct ext4_inode *x, str
 		if (area_add(&in, &v[i]))
 			continue;
 		if (!x->xattr_block) {
-			x->xattr_block = bl.base = calloc(1, WRITER_BLOCK);
-			if (!bl.base)
+			x->xattr_block = calloc(1, WRITER_BLOCK);
+			if (!x->xattr_block)
 				return error_oom(err);
 		}
+		bl.base = x->xattr_block;
 		if (!area_add(&bl, &v[i]))
 			return error_set(err, -E2BIG,
 					 "its extended attributes do not fit ext4's one block of "

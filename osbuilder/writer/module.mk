@@ -5,7 +5,9 @@ OSB_WRITER_SRCS := $(addprefix osbuilder/writer/,writer.c list.c out.c crc32c.c 
 OSB_WRITER_LDLIBS := -lext2fs -lcom_err -ldeflate -lz -lcrypto
 $(eval $(call lib,osbwriter,$(OSB_WRITER_SRCS) $(OSB_TREE_SRCS)))
 OSB_WRITER_TEST := $(addprefix tests/support/,torture_tree.c tool.c)
-$(foreach t,ext4 erofs cpio crc32c,$(eval $(call unit,osbuilder/writer/test_$(t),osbwriter codec base,$(OSB_WRITER_LDLIBS),$(OSB_WRITER_TEST))))
+$(foreach t,ext4 erofs cpio crc32c out,$(eval $(call unit,osbuilder/writer/test_$(t),osbwriter codec base,$(OSB_WRITER_LDLIBS),$(OSB_WRITER_TEST))))
+
+$(eval $(call unit,osbuilder/compat/test_z,osbwriter base,$(OSB_WRITER_LDLIBS)))
 
 # What tests/integration/boot_image.py boots.
 BOOT_TEST_PROGS += $(H)/bin/torture-image $(G)/bin/boot-init
