@@ -88,7 +88,7 @@ static void test_hostile_tar(void **state)
 		{ { { "d/x", 'f', "x", 0644, 0 }, { "d", 'f', "x", 0644, 0 } },
 		  "entry 'd': a directory is in the way" },
 		{ { { "d", 'd', NULL, 0755, 0 }, { "h", 'h', "d", 0644, 0 } },
-		  "entry 'h': hard link to the directory 'd'" },
+		  "entry 'h': hard link to the directory '/d'" },
 		{ { { long_name, 'f', "x", 0644, 0 } }, "name is longer than 255 bytes" },
 	};
 

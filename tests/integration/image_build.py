@@ -1,0 +1,352 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""osbuilder build, looked at with foreign tools: recipes agent and debian as an ordinary user, twice, the same bytes; and
+what must be refused."""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
+AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
+BUILD = os.path.abspath(os.environ.get("KATA_BUILD", "build"))
+OSBUILDER = os.path.join(BIN, "osbuilder")
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+EPOCH = "1700000000"
+UNPRIVILEGED = 65534
+
+results = []
+
+
+class Skip(Exception):
+    pass
+
+
+def case(name):
+    def deco(fn):
+        n = len(results) + 1
+        try:
+            fn()
+            results.append(True)
+            print(f"ok {n} - {name}")
+        except Skip as e:
+            results.append(True)
+            print(f"ok {n} - {name} # SKIP {e}")
+        except Exception as e:  # a test that breaks is a test that fails
+            results.append(False)
+            for line in str(e).splitlines() or [repr(e)]:
+                print(f"# {line}")
+            print(f"not ok {n} - {name}")
+        return fn
+    return deco
+
+
+def tool(name):
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not path:
+        raise Skip(f"{name} is not installed")
+    return path
+
+
+def run(*argv, ok=True, **kw):
+    p = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
+    if ok and p.returncode:
+        raise AssertionError(f"{' '.join(argv)}: exit {p.returncode}\n{p.stdout}{p.stderr}")
+    return p
+
+
+def as_user():
+    """Arguments for subprocess: root gives itself up; an ordinary user stays what it is."""
+    if os.geteuid() == 0:
+        return {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
+    return {}
+
+
+def build(recipe, out, *extra, ok=True, agent=None, umask=0o022):
+    # what differs between two builds: umask, place of temporary files, time zone
+    env = dict(os.environ, OSBUILDER_CACHE=CACHE, TMPDIR=out, TZ="UTC" if umask == 0o022 else "Asia/Tokyo")
+    argv = [OSBUILDER, "build", "--recipe", recipe, "--agent", agent or TEST_AGENT, "--arch", "x86_64",
+            "--image", f"{out}/kata-containers.img", "--initrd", f"{out}/kata-containers-initrd.img",
+            "--source-date-epoch", EPOCH, *extra]
+    return run(*argv, ok=ok, cwd=ROOT, env=env, umask=umask, **as_user())
+
+
+def out_dir(name):
+    d = os.path.join(TMP, name)
+    os.mkdir(d)
+    if os.geteuid() == 0:
+        os.chown(d, UNPRIVILEGED, UNPRIVILEGED)
+    return d
+
+
+def sha(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha512").hexdigest() if hasattr(hashlib, "file_digest") \
+            else hashlib.sha512(f.read()).hexdigest()
+
+
+def partition(img):
+    """Partition 1 of the image as a file of its own; checked against sfdisk's reading."""
+    dump = run(tool("sfdisk"), "-d", img).stdout
+    parts = re.findall(r"start=\s*(\d+), size=\s*(\d+), type=(\w+)", dump)
+    assert len(parts) == 1 and parts[0][2] == "83", dump
+    start, size = int(parts[0][0]) * 512, int(parts[0][1]) * 512
+    assert start == 3 << 20, dump
+    path = img + ".p1"
+    with open(img, "rb") as src, open(path, "wb") as dst:
+        src.seek(start)
+        shutil.copyfileobj(SizedReader(src, size), dst)
+    # the view behind the DAX header names the same bytes
+    with open(img, "rb") as src:
+        src.seek(0x2001be + 8)
+        assert int.from_bytes(src.read(4), "little") * 512 + 0x200000 == start
+    return path
+
+
+class SizedReader:
+    def __init__(self, f, left):
+        self.f, self.left = f, left
+
+    def read(self, n):
+        data = self.f.read(min(n, self.left))
+        self.left -= len(data)
+        return data
+
+
+def debugfs(part, cmd):
+    return run(tool("debugfs"), "-R", cmd, part).stdout
+
+
+def initrd_names(path):
+    """Names by cpio, archive after archive: each gzip member is a complete one, as the kernel takes them."""
+    cpio = tool("cpio")
+    with gzip.open(path) as f:
+        data = f.read()
+    names, at = [], 0
+    while at < len(data):
+        p = subprocess.run([cpio, "-it", "--quiet"], input=data[at:], capture_output=True, check=True)
+        names += p.stdout.decode().split("\n")
+        end = data.index(b"TRAILER!!!\0", at) + 11
+        at = end + (-end % 4)
+        while data[at:at + 4] == b"\0\0\0\0":
+            at += 4
+    return [n for n in names if n]
+
+
+def check_manifest(path, kind):
+    with open(path + ".manifest.json", encoding="utf-8") as f:
+        m = json.load(f)
+    assert m["format"] == 1 and m["kind"] == kind and m["architecture"] == "x86_64", m
+    assert m["size"] == os.path.getsize(path) and m["sha512"] == sha(path), m
+    with open(TEST_AGENT, "rb") as f:
+        assert m["agent"]["sha256"] == hashlib.sha256(f.read()).hexdigest()
+    assert m["source_date_epoch"] == int(EPOCH)
+    return m
+
+
+def no_leftovers(d):
+    assert not [n for n in os.listdir(d) if n.startswith(".tmp-")], os.listdir(d)
+
+
+TMP = tempfile.mkdtemp(prefix="image_build-", dir="/var/tmp")
+os.chmod(TMP, 0o755)
+TEST_AGENT = os.path.join(TMP, "kata-agent")
+# The packages are kept between runs of the tests, like those of the build itself, but the user may be another.
+CACHE = os.path.join(os.environ.get("OSBUILDER_CACHE") or os.path.join(BUILD, "cache"), "test-image-build")
+
+
+def main():
+    shutil.copy(AGENT, TEST_AGENT)
+    os.chmod(TEST_AGENT, 0o755)
+    global OSBUILDER
+    # the build tree may lie where other users cannot look
+    OSBUILDER = shutil.copy(OSBUILDER, os.path.join(TMP, "osbuilder"))
+    os.chmod(OSBUILDER, 0o755)
+    global CACHE
+    if os.geteuid() == 0:
+        CACHE = os.path.join(TMP, "cache")
+        os.mkdir(CACHE)
+        os.chown(CACHE, UNPRIVILEGED, UNPRIVILEGED)
+    one, two, deb, deb2 = (out_dir(n) for n in ("agent1", "agent2", "debian1", "debian2"))
+
+    @case("recipe agent builds as an ordinary user")
+    def _():
+        build("agent", one)
+        no_leftovers(one)
+        m = check_manifest(f"{one}/kata-containers.img", "image")
+        assert m["packages"] == [] and m["filesystem"] == "ext4" and m["dax"] is True, m
+        check_manifest(f"{one}/kata-containers-initrd.img", "initrd")
+
+    @case("agent image: partitions, e2fsck, /sbin/init")
+    def _():
+        part = partition(f"{one}/kata-containers.img")
+        run(tool("e2fsck"), "-fn", part)
+        ls = debugfs(part, "ls -l /sbin")
+        assert re.search(r"100755 \(1\)\s+0\s+0\s+%d .* init" % os.path.getsize(TEST_AGENT), ls), ls
+        stat = debugfs(part, "stat /dev/console")
+        assert "Type: character special" in stat and "05:01" in stat, stat
+        assert "Mode:  01777" in debugfs(part, "stat /tmp")
+        got = os.path.join(one, "init")
+        debugfs(part, f"dump /sbin/init {got}")
+        assert sha(got) == sha(TEST_AGENT)
+
+    @case("agent initrd: cpio lists it, /init is there")
+    def _():
+        names = initrd_names(f"{one}/kata-containers-initrd.img")
+        for want in ("init", "sbin/init", "dev/console", "proc", "sys", "etc/resolv.conf"):
+            assert want in names, names
+
+    @case("a second build of recipe agent gives the same bytes under another umask, place and time zone")
+    def _():
+        build("agent", two, umask=0o077)
+        for name in sorted(os.listdir(two)):
+            assert sha(f"{one}/{name}") == sha(f"{two}/{name}"), name
+
+    @case("osbuilder inspect accepts both and refuses a changed byte")
+    def _():
+        out = run(OSBUILDER, "inspect", f"{one}/kata-containers.img").stdout
+        assert "kind: image\n" in out and "filesystem: ext4\n" in out, out
+        out = run(OSBUILDER, "inspect", f"{one}/kata-containers-initrd.img").stdout
+        assert "kind: initrd\n" in out, out
+        bad = os.path.join(TMP, "changed.img")
+        shutil.copy(f"{one}/kata-containers.img", bad)
+        shutil.copy(f"{one}/kata-containers.img.manifest.json", bad + ".manifest.json")
+        with open(bad, "r+b") as f:
+            f.seek(-1, 2)
+            f.write(b"x")
+        p = run(OSBUILDER, "inspect", bad, ok=False)
+        assert p.returncode == 1 and "its SHA-512 is not the one of its manifest" in p.stderr, p.stderr
+
+    network = True
+
+    @case("recipe debian builds as an ordinary user")
+    def _():
+        nonlocal network
+        network = False
+        p = build("debian", deb, ok=False)
+        if p.returncode and ("apt: " in p.stderr and ("Failed to fetch" in p.stderr or "resolv" in p.stderr)):
+            raise Skip(f"no Debian mirror can be reached: {p.stderr.strip()}")
+        assert p.returncode == 0, p.stderr
+        network = True
+        no_leftovers(deb)
+        m = check_manifest(f"{deb}/kata-containers.img", "image")
+        names = {pkg["name"] for pkg in m["packages"]}
+        assert {"bash", "libc6", "iptables", "kmod"} <= names and "dpkg" not in names, names
+        assert all(re.fullmatch(r"[0-9a-f]{64}", pkg["sha256"]) for pkg in m["packages"])
+
+    @case("debian image: e2fsck, merged /usr, accounts, summary, links")
+    def _():
+        if not network:
+            raise Skip("recipe debian was not built")
+        part = partition(f"{deb}/kata-containers.img")
+        run(tool("e2fsck"), "-fn", part)
+        assert 'Fast link dest: "usr/bin"' in debugfs(part, "stat /bin")
+        assert 'Fast link dest: "/usr/bin/kata-agent"' in debugfs(part, "stat /usr/sbin/init")
+        assert "Mode:  0755" in debugfs(part, "stat /usr/bin/bash")
+        assert "root:*:0:0:" in debugfs(part, "cat /etc/passwd")
+        assert 'Fast link dest: "iptables-nft"' in debugfs(part, "stat /usr/sbin/iptables")
+        summary = debugfs(part, "cat /var/lib/osbuilder/osbuilder.yaml")
+        assert 'rootfs-creation-time: "2023-11-14T22:13:20' in summary and '- "iptables"' in summary, summary
+        assert "File not found" in run(tool("debugfs"), "-R", "stat /usr/share/doc", part).stderr
+
+    @case("debian initrd: programs run in it")
+    def _():
+        if not network:
+            raise Skip("recipe debian was not built")
+        if os.geteuid() != 0:
+            raise Skip("chroot needs root")
+        root = os.path.join(TMP, "root")
+        os.mkdir(root)
+        with gzip.open(f"{deb}/kata-containers-initrd.img") as f:
+            data = f.read()
+        path = os.path.join(TMP, "cpio")
+        with open(path, "wb") as f:
+            f.write(data)
+        with open(path, "rb") as f:
+            subprocess.run(["sh", "-c", "while cpio -idm --quiet 2>/dev/null; do :; done"], cwd=root, stdin=f,
+                           check=False)
+        for argv, want in ((["/bin/sh", "-c", "echo $((6*7))"], "42"), (["/usr/bin/id", "-un"], "root"),
+                           (["/sbin/ip", "-V"], "iproute2"), (["/usr/sbin/iptables", "--version"], "nf_tables"),
+                           (["/sbin/modprobe", "--version"], "kmod"), (["/usr/bin/awk", "BEGIN{print 7}"], "7")):
+            out = run(tool("chroot"), root, *argv).stdout
+            assert want in out, (argv, out)
+
+    @case("a second build of recipe debian, offline, gives the same bytes")
+    def _():
+        if not network:
+            raise Skip("recipe debian was not built")
+        build("debian", deb2, "--offline", umask=0o077)
+        for name in sorted(os.listdir(deb2)):
+            assert sha(f"{deb}/{name}") == sha(f"{deb2}/{name}"), name
+
+    refusals(one)
+    shutil.rmtree(TMP)
+    print(f"1..{len(results)}")
+    return 0 if all(results) else 1
+
+
+def refusals(good_dir):
+    def recipe(name, text):
+        d = os.path.join(TMP, "recipe-" + name)
+        os.mkdir(d)
+        with open(f"{d}/recipe.toml", "w", encoding="utf-8") as f:
+            f.write(text)
+        return d
+
+    head = 'format = 1\nname = "x"\n[agent]\npath = "/sbin/init"\n'
+    dynamic = shutil.which("true")
+    evil = os.path.join(TMP, "evil.tar")
+    import io
+    import tarfile
+    with tarfile.open(evil, "w") as t:
+        i = tarfile.TarInfo("../../etc/evil")
+        i.size = 1
+        t.addfile(i, io.BytesIO(b"x"))
+    cases = [
+        ("missing agent", ["agent"], {"agent": "/nonexistent/agent"},
+         "agent '/nonexistent/agent': No such file or directory"),
+        ("dynamic agent", ["agent"], {"agent": dynamic}, "is not statically linked"),
+        ("unknown recipe", ["nosuch"], {}, "unknown recipe 'nosuch'"),
+        ("unknown key", [recipe("key", head + "colour = 1\n")], {}, "recipe.toml:5: agent.colour: unknown key"),
+        ("broken TOML", [recipe("toml", head + "x = [\n")], {}, "recipe.toml:"),
+        ("hostile tar", [recipe("tar", head + f'[[source]]\ntype = "tar"\npath = "{evil}"\n')], {},
+         "entry '../../etc/evil': path contains '..'"),
+        ("architecture", ["agent", "--arch", "aarch64"], {}, "is for x86_64, the image is for aarch64"),
+        ("bad epoch", ["agent", "--source-date-epoch", "yesterday"], {}, "--source-date-epoch: 'yesterday'"),
+        ("bad file system", ["agent", "--fs", "ntfs"], {}, "unknown file system 'ntfs'"),
+        ("unknown option", ["agent", "--frobnicate"], {}, "unknown option '--frobnicate'"),
+    ]
+    for name, args, kw, message in cases:
+        @case(f"refused with one line, nothing written: {name}")
+        def _():
+            d = out_dir("refuse-" + name.replace(" ", "-"))
+            p = build(args[0], d, *args[1:], ok=False, **kw)
+            assert p.returncode == 1, p
+            assert message in p.stderr and p.stderr.count("\n") == 1 and p.stderr.startswith("osbuilder: "), p.stderr
+            assert os.listdir(d) == [], os.listdir(d)
+
+    @case("an image that exists stays when a build fails")
+    def _():
+        before = sha(f"{good_dir}/kata-containers.img")
+        p = build("agent", good_dir, ok=False, agent="/nonexistent")
+        assert p.returncode == 1 and sha(f"{good_dir}/kata-containers.img") == before
+
+    @case("commands that are not built say so")
+    def _():
+        for cmd in ("verify", "extract", "diff", "lock", "seal"):
+            p = run(OSBUILDER, cmd, ok=False)
+            assert p.returncode == 1 and p.stderr == f"osbuilder: '{cmd}' is not built yet\n", p.stderr
+
+
+if __name__ == "__main__":
+    try:
+        status = main()
+    finally:
+        shutil.rmtree(TMP, ignore_errors=True)
+    sys.exit(status)
