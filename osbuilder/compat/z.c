@@ -50,7 +50,7 @@ void z_packer_free(struct z_packer *z)
 	free(z);
 }
 
-int z_pack(struct z_packer *z, const void *in, size_t len, z_sink_fn sink, void *data,
+int z_pack(struct z_packer *z, const void *in, size_t len, const void **ret_out, size_t *ret_len,
 	   struct error *err)
 {
 	size_t bound = libdeflate_gzip_compress_bound(z->c, len);
@@ -67,7 +67,9 @@ int z_pack(struct z_packer *z, const void *in, size_t len, z_sink_fn sink, void 
 	n = libdeflate_gzip_compress(z->c, in, len, z->out, z->cap);
 	if (!n)
 		return error_set(err, -EIO, "compress %zu bytes: no room in the output", len);
-	return sink(data, z->out, n, err);
+	*ret_out = z->out;
+	*ret_len = n;
+	return 0;
 }
 
 struct z_stream_out {

@@ -18,7 +18,7 @@
 /* Where compressed bytes go: 0 or -errno with err filled. */
 typedef int (*z_sink_fn)(void *data, const void *bytes, size_t len, struct error *err);
 
-/* One gzip member of a whole buffer. */
+/* One gzip member of a whole buffer; *ret_out belongs to the packer and lasts until its next use. */
 struct z_packer;
 int z_packer_new(int level, struct z_packer **ret, struct error *err);
 void z_packer_free(struct z_packer *z);
@@ -26,7 +26,7 @@ static inline void z_packer_freep(struct z_packer **z)
 {
 	z_packer_free(*z);
 }
-int z_pack(struct z_packer *z, const void *in, size_t len, z_sink_fn sink, void *data,
+int z_pack(struct z_packer *z, const void *in, size_t len, const void **ret_out, size_t *ret_len,
 	   struct error *err);
 
 /* One gzip member written piece by piece in constant memory. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "base/alloc.h"
 #include "compat/z.h"
+#include "writer/gzpool.h"
 #include "writer/list.h"
 #include "writer/out.h"
 
@@ -16,15 +17,15 @@
  * does.
  *
  * Compressed, the file is a row of gzip members, each a complete archive with trailer of about SEGMENT bytes: what the format
- * allows ("(\0* | cpio | gzip(cpio))*") and lets libdeflate work in bounded memory. A file larger than a segment is a member
+ * allows ("(\0* | cpio | gzip(cpio))*") and lets libdeflate, which has no streams, work in bounded memory and in several threads. A file larger than a segment is a member
  * of its own, and one larger than SEGMENT_MAX is streamed through zlib, which is three times slower. Where members end
  * depends on the tree alone. Hard links never span members.
  */
 #define CPIO_HEAD    110u
 #define CPIO_TRAILER "TRAILER!!!"
 #define CPIO_END     512u /* archives are padded to it */
-#define SEGMENT	     (16u << 20)
-#define SEGMENT_MAX  (128u << 20)
+#define SEGMENT	     (8u << 20)
+#define SEGMENT_MAX  (32u << 20)
 #define COPY_SIZE    (256u << 10)
 
 struct cpio {
@@ -35,12 +36,11 @@ struct cpio {
 	struct tree_node *
 		*links;	  /* names of inodes with several: grouped by inode, in walk order inside */
 	size_t *link_end; /* by list index: end of the inode's group in links */
-	struct z_packer *packer;
+	struct gzpool *pool;	     /* NULL when not compressed */
 	struct z_stream_out *stream; /* set while a large file's member is open */
-	uint8_t *seg;		     /* the member being collected */
-	size_t seg_len, seg_cap;
-	uint64_t member_len; /* uncompressed bytes of the member so far */
-	uint8_t *copy;	     /* COPY_SIZE bytes */
+	size_t seg_len;		     /* bytes of the member in the pool's buffer */
+	uint64_t member_len;	     /* uncompressed bytes of the member so far */
+	uint8_t *copy;		     /* COPY_SIZE bytes */
 };
 
 static uint64_t pad4(uint64_t n)
@@ -58,11 +58,11 @@ static int sink(void *data, const void *bytes, size_t len, struct error *err)
 static int emit(struct cpio *c, const void *p, size_t n, struct error *err)
 {
 	c->member_len += n;
-	if (!c->params->gzip_level)
+	if (!c->pool)
 		return out_add(&c->out, p, n, err);
 	if (c->stream)
 		return z_stream_write(c->stream, p, n, err);
-	memcpy(c->seg + c->seg_len, p, n);
+	memcpy(gzpool_buf(c->pool) + c->seg_len, p, n);
 	c->seg_len += n;
 	return 0;
 }
@@ -102,8 +102,8 @@ static int end_member(struct cpio *c, struct error *err)
 		r = emit_zeros(c, (c->member_len + CPIO_END - 1) / CPIO_END * CPIO_END, err);
 	if (r == 0 && c->stream)
 		r = z_stream_finish(c->stream, err);
-	else if (r == 0 && c->packer)
-		r = z_pack(c->packer, c->seg, c->seg_len, sink, c, err);
+	else if (r == 0 && c->pool)
+		r = gzpool_submit(c->pool, c->seg_len, err);
 	z_stream_free(c->stream);
 	c->stream = NULL;
 	c->seg_len = 0;
@@ -117,17 +117,17 @@ static int begin_group(struct cpio *c, uint64_t size, struct error *err)
 	const uint64_t end = 2 * CPIO_END; /* trailer and padding */
 	int r = 0;
 
-	if (!c->params->gzip_level)
+	if (!c->pool)
 		return 0;
 	if (c->stream || (c->member_len && c->member_len + size + end > SEGMENT))
 		r = end_member(c, err);
 	if (r < 0)
 		return r;
-	if (size + end > SEGMENT_MAX)
-		return z_stream_new(c->params->gzip_level, sink, c, &c->stream, err);
-	if (array_reserve(&c->seg, &c->seg_cap, c->seg_len + (size_t)(size + end), 1) < 0)
-		return error_oom(err);
-	return 0;
+	if (size + end <= SEGMENT_MAX)
+		return gzpool_reserve(c->pool, c->seg_len + (size_t)(size + end)) ? 0
+										  : error_oom(err);
+	r = gzpool_flush(c->pool, err);
+	return r < 0 ? r : z_stream_new(c->params->gzip_level, sink, c, &c->stream, err);
 }
 
 static uint32_t clamp32(int64_t v)
@@ -275,7 +275,7 @@ static int cpio_open(struct cpio *c, struct tree *t, int fd, uint64_t offset, st
 	if (r == 0)
 		r = out_open(&c->out, fd, offset, err);
 	if (r == 0 && level)
-		r = z_packer_new(level, &c->packer, err);
+		r = gzpool_open(level, 0, sink, c, &c->pool, err);
 	if (r < 0)
 		return r;
 	c->copy = malloc(COPY_SIZE);
@@ -288,9 +288,8 @@ static void cpio_release(struct cpio *c)
 	out_release(&c->out);
 	free(c->links);
 	free(c->link_end);
-	z_packer_free(c->packer);
+	gzpool_free(c->pool);
 	z_stream_free(c->stream);
-	free(c->seg);
 	free(c->copy);
 }
 
@@ -304,6 +303,8 @@ static int cpio_write(struct tree *t, const struct writer_params *p, int fd, uin
 
 	r = r < 0 ? r : tree_walk(tree_root(t), walk_emit, &w);
 	r = r < 0 ? r : end_member(&c, err);
+	if (r == 0 && c.pool)
+		r = gzpool_flush(c.pool, err);
 	if (r < 0)
 		return r;
 	res.size = c.out.pos + c.out.len;

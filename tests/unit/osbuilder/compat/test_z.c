@@ -49,14 +49,17 @@ static void both_kinds(void **state)
 	struct error err = ERROR_INIT;
 	struct z_packer *p = NULL;
 	struct z_stream_out *s = NULL;
-	size_t n = 700000;
+	size_t n = 700000, out_len = 0;
+	const void *out = NULL;
 	char *in = malloc(n);
 
 	for (size_t i = 0; i < n; i++)
 		in[i] = (char)(i * i >> 7);
 	assert_int_equal(z_packer_new(6, &p, &err), 0);
-	assert_int_equal(z_pack(p, in, n, collect, &gz, &err), 0);
-	assert_int_equal(z_pack(p, in, 0, collect, &gz, &err), 0);
+	assert_int_equal(z_pack(p, in, n, &out, &out_len, &err), 0);
+	assert_int_equal(strbuf_add(&gz, out, out_len), 0);
+	assert_int_equal(z_pack(p, in, 0, &out, &out_len, &err), 0);
+	assert_int_equal(strbuf_add(&gz, out, out_len), 0);
 	z_packer_free(p);
 	assert_memory_equal(gz.buf, header, sizeof(header));
 	n = gz.len;
@@ -84,10 +87,6 @@ static void errors(void **state)
 	assert_int_equal(z_packer_new(0, &p, &err), -EINVAL);
 	assert_string_equal(err.msg, "gzip level 0 is not between 1 and 12");
 	assert_int_equal(z_stream_new(13, collect, NULL, &s, &err), -EINVAL);
-	assert_int_equal(z_packer_new(1, &p, &err), 0);
-	assert_int_equal(z_pack(p, "abc", 3, refuse, NULL, &err), -ENOSPC);
-	assert_string_equal(err.msg, "the sink is full");
-	z_packer_free(p);
 	assert_int_equal(z_stream_new(1, refuse, NULL, &s, &err), 0);
 	error_clear(&err);
 	/* zlib gives the header out at once. */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include "base/strbuf.h"
+#include "support/cmocka_all.h"
+#include "writer/gzpool.h"
+
+static int collect(void *data, const void *bytes, size_t len, struct error *err)
+{
+	return strbuf_add(data, bytes, len);
+}
+
+static int refuse(void *data, const void *bytes, size_t len, struct error *err)
+{
+	return error_set(err, -ENOSPC, "the sink is full");
+}
+
+/* Eleven members of different sizes, so that threads end out of order; flushed once in between. */
+static void pack(unsigned threads, struct strbuf *out)
+{
+	struct error err = ERROR_INIT;
+	struct gzpool *p = NULL;
+
+	assert_int_equal(gzpool_open(6, threads, collect, out, &p, &err), 0);
+	for (size_t i = 0; i < 11; i++) {
+		size_t n = (11 - i) * (11 - i) * 20000;
+		uint8_t *b = gzpool_reserve(p, n);
+
+		assert_non_null(b);
+		assert_ptr_equal(b, gzpool_buf(p));
+		for (size_t k = 0; k < n; k++)
+			b[k] = (uint8_t)(k * i >> 5);
+		assert_int_equal(gzpool_submit(p, n, &err), 0);
+		if (i == 5)
+			assert_int_equal(gzpool_flush(p, &err), 0);
+	}
+	assert_int_equal(gzpool_flush(p, &err), 0);
+	gzpool_free(p);
+}
+
+static void threads_do_not_show(void **state)
+{
+	struct strbuf one = STRBUF_INIT;
+
+	pack(1, &one);
+	assert_true(one.len > 1000);
+	for (unsigned n = 0; n < 6; n++) {
+		struct strbuf many = STRBUF_INIT;
+
+		pack(n, &many);
+		assert_int_equal(many.len, one.len);
+		assert_memory_equal(many.buf, one.buf, one.len);
+		strbuf_release(&many);
+	}
+	strbuf_release(&one);
+}
+
+static void sink_errors_come_back(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct gzpool *p = NULL;
+
+	assert_int_equal(gzpool_open(0, 2, refuse, NULL, &p, &err), -EINVAL);
+	assert_int_equal(gzpool_open(1, 3, refuse, NULL, &p, &err), 0);
+	memcpy(gzpool_reserve(p, 3), "abc", 3);
+	assert_int_equal(gzpool_submit(p, 3, &err), 0);
+	assert_int_equal(gzpool_flush(p, &err), -ENOSPC);
+	assert_string_equal(err.msg, "the sink is full");
+	/* Freed with a member under way. */
+	memcpy(gzpool_reserve(p, 3), "abc", 3);
+	assert_int_equal(gzpool_submit(p, 3, &err), 0);
+	gzpool_free(p);
+	gzpool_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads_do_not_show),
+		cmocka_unit_test(sink_errors_come_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
