@@ -233,6 +233,17 @@ static int copy_value(struct json_doc *doc, json_t *j, struct json_value *parent
 	return 0;
 }
 
+/* jansson quotes what it stopped at as it is; a message is one printable line. */
+static int syntax_error(struct error *err, json_error_t *je)
+{
+	for (char *c = je->text; *c; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
+	return error_set(err, -EINVAL, "line %d column %d: %s", MAX(je->line, 1),
+			 MAX(je->column, 1), je->text);
+}
+
 int json_parse_text(struct json_doc *doc, const char *text, size_t len, struct error *err)
 {
 	_cleanup_free_ char *copy = malloc(len + 1);
@@ -252,8 +263,7 @@ int json_parse_text(struct json_doc *doc, const char *text, size_t len, struct e
 	if (!j && json_error_code(&je) == json_error_out_of_memory)
 		return error_oom(err);
 	if (!j)
-		return error_set(err, -EINVAL, "line %d column %d: %s", je.line > 0 ? je.line : 1,
-				 je.column > 0 ? je.column : 1, je.text);
+		return syntax_error(err, &je);
 	r = copy_value(doc, j, NULL, &doc->root, err);
 	json_decref(j);
 	return r;

@@ -4,3 +4,9 @@ CODEC_SRCS := $(addprefix runtime/lib/codec/,json.c json_out.c json_parse.c sha.
 $(eval $(call lib,codec,$(CODEC_SRCS)))
 
 $(eval $(call fuzz,toml,codec base,))
+$(eval $(call unit,runtime/lib/codec/test_toml,codec base,))
+$(eval $(call unit,runtime/lib/codec/test_toml_parse,codec base,-lm))
+$(eval $(call unit,runtime/lib/codec/test_toml_reject,codec base,))
+$(eval $(call unit,runtime/lib/codec/test_json,codec base,-ljansson))
+$(eval $(call unit,runtime/lib/codec/test_json_out,codec base,-ljansson))
+$(eval $(call unit,runtime/lib/codec/test_sha,codec base,-lcrypto))

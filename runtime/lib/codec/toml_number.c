@@ -135,7 +135,10 @@ static int scan_number(struct toml_parser *ps, const char *s, size_t len, struct
 	if (n < 0)
 		return (int)n;
 	if (n == 0)
-		return toml_error(ps, s, "'%.*s' is no value", (int)MIN(len, 64u), s);
+		return toml_error(ps, s, "'%.*s' is no value%s", (int)MIN(len, 64u), s,
+				  digit_value(s[0]) > 9 && toml_bare_key_char((unsigned char)s[0])
+					  ? " (a string needs quotes)"
+					  : "");
 	if (n > 1 && s[i] == '0')
 		return toml_error(ps, s, "a number cannot start with 0");
 	if (i + (size_t)n == len)
