@@ -225,8 +225,7 @@ static int machine_args(const struct qemu_plan *plan, struct strv *sv)
 		break;
 	default:
 		r = add(sv, "-machine",
-			"microvm,accel=%s,memory-backend=mem0,isa-serial=off,rtc=off,pit=off,"
-			"pic=off,auto-kernel-cmdline=off",
+			"microvm,accel=%s,memory-backend=mem0,isa-serial=off,auto-kernel-cmdline=off",
 			accel);
 		if (r >= 0)
 			r = add(sv, "-global", "virtio-mmio.force-legacy=false");

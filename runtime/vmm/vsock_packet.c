@@ -320,7 +320,7 @@ static bool pump_one(struct vsock_device *d)
 	if (d->err.code)
 		return false;
 	if (s->send || can_send_data(s))
-		list_add_tail(&d->ready, &s->ready);
+		vsock_stream_send(s, 0);
 	else
 		vsock_stream_watch(s);
 	return ok;

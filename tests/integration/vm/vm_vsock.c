@@ -2,9 +2,10 @@
 /*
  * Boots a real guest through the QEMU driver and talks to it by vsock; prints TAP.
  *
- *	vm_vsock KERNEL ECHO_INIT [machine...]
+ *	vm_vsock [-bev] [-m MACHINE]... [-I IMAGE [-n] [-t TYPE]] [-d DISK]... [-q QEMU] [-a PARAMS] [-c CPU] KERNEL ECHO_INIT
  *
- * The initrd is made here from the test's init program. Nothing may stay behind: neither process nor file.
+ * -b: boot only; -e: also guests that end by themselves; -v: show the console and facts; -I: root from this image (with -n as NVDIMM) whose init is
+ * the test's, else an initrd is made here from it; -d: a further disk. Nothing may stay behind: neither process nor file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@
 #define PATTERN	  (1u << 20)
 
 static int n_test, n_failed;
+static bool boot_only, verbose;
 
 static void ok(bool pass, const char *fmt, ...) _printf_(2, 3);
 static void ok(bool pass, const char *fmt, ...)
@@ -95,7 +97,6 @@ struct run {
 	size_t sent, got;
 	bool differs, eof;
 	struct strbuf text;
-	bool verbose;
 };
 
 static void on_done(struct vm *vm, const struct error *err, void *data)
@@ -133,7 +134,7 @@ static void on_connect(int fd, const struct error *err, void *data)
 
 static void on_line(const char *line, void *data)
 {
-	if (((struct run *)data)->verbose)
+	if (verbose)
 		printf("# console: %s\n", line);
 }
 
@@ -229,7 +230,27 @@ static void on_text(struct loop_source *s, int fd, uint32_t events, void *data)
 	r->eof = n == 0;
 }
 
-static void test_facts(struct run *r, const char *machine)
+/* The guest must see the disk where disk_source() says. */
+static void test_disk(struct run *r, const struct vm_params *p, size_t i, const char *machine)
+{
+	const char *driver = "", *at;
+	char buf[64] = "", want[128];
+
+	if (vm_qemu_ops.disk_source(r->vm, p->disks[i].id, buf, sizeof(buf), &driver) < 0)
+		ok(false, "%s: disk_source", machine);
+	if (!strcmp(driver, "blk"))
+		snprintf(want, sizeof(want), "/pci0000:00/0000:00:%s.0/", buf);
+	else
+		snprintf(want, sizeof(want), "block %s ", buf + strlen("/dev/"));
+	/* In a guest's fact the device comes first, then its serial number in a line of its own. */
+	at = strstr(r->text.buf, want);
+	snprintf(want, sizeof(want), "\nserial: %s\n", p->disks[i].id);
+	at = at ? strchr(at, '\n') : NULL;
+	ok(at && !strncmp(at, want, strlen(want)), "%s: disk %s is %s %s", machine, p->disks[i].id,
+	   driver, buf);
+}
+
+static void test_facts(struct run *r, const struct vm_params *p, const char *machine)
 {
 	r->eof = false;
 	if (!reach(r, 1027, 10)) {
@@ -240,9 +261,15 @@ static void test_facts(struct run *r, const char *machine)
 	wait_for(r, &r->eof, 10);
 	loop_source_free(r->io);
 	r->fd = fd_close(r->fd);
-	ok(strstr(r->text.buf, "clock: tsc") != NULL || getenv("ANY_CLOCK"),
+	ok(strstr(r->text.buf, "clock: tsc") != NULL,
 	   "%s: the guest's clock is the time stamp counter", machine);
-	if (getenv("VERBOSE"))
+	ok(!p->image || strstr(r->text.buf, p->image_nvdimm && strcmp(machine, "microvm")
+						    ? "/dev/root / ext4 ro,relatime,dax"
+						    : "/dev/root / ext4 ro,relatime"),
+	   "%s: root file system", machine);
+	for (size_t i = 0; i < p->n_disks; i++)
+		test_disk(r, p, i, machine);
+	if (verbose)
 		printf("# %s\n", r->text.buf);
 }
 
@@ -269,6 +296,23 @@ static void test_rtt(struct run *r, const char *machine)
 	printf("# round trip: %llu us\n", (unsigned long long)(sum / (unsigned)n));
 }
 
+/* Milliseconds of processor time that the monitor has used: less noisy than the clock on a loaded machine. */
+static unsigned long cpu_msec(pid_t pid)
+{
+	char path[64];
+	unsigned long user = 0, sys = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			&user, &sys) != 2)
+		user = 0;
+	if (f)
+		fclose(f);
+	return (user + sys) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
+}
+
 static bool boot(struct run *r, const struct vm_params *p, const char *machine)
 {
 	const struct vm_times *t;
@@ -283,15 +327,16 @@ static bool boot(struct run *r, const struct vm_params *p, const char *machine)
 		return false;
 	}
 	if (!reach(r, 1024, 60)) {
-		ok(false, "%s: reach port 1024: %s; %s; console:\n%s", machine,
-		   error_text(&r->err), r->reason, vm_qemu_ops.console_tail(r->vm));
+		ok(false, "%s: reach port 1024: %s; %s; console:\n%s", machine, error_text(&r->err),
+		   r->reason, vm_qemu_ops.console_tail(r->vm));
 		return false;
 	}
 	t = vm_qemu_ops.times(r->vm);
 	ok(true, "%s: guest reached", machine);
-	printf("# started %.3f s, driver %.3f s, reached %.3f s after launch, accel %s\n",
+	printf("# started %.3f s, driver %.3f s, reached %.3f s after launch (CPU %lu ms), accel %s\n",
 	       (double)(t->started - t->launch) / 1e6, (double)(t->driver - t->launch) / 1e6,
-	       (double)(time_mono_usec() - t->launch) / 1e6, vm_qemu_ops.accel_name(r->vm, NULL));
+	       (double)(time_mono_usec() - t->launch) / 1e6, cpu_msec(vm_qemu_ops.pid(r->vm)),
+	       vm_qemu_ops.accel_name(r->vm, NULL));
 	return true;
 }
 
@@ -313,7 +358,6 @@ static void init_run(struct run *r)
 	*r = (struct run){ .fd = -1 };
 	strbuf_init(&r->text);
 	loop_new(&r->loop);
-	r->verbose = getenv("VERBOSE") != NULL;
 }
 
 static void end_run(struct run *r)
@@ -354,30 +398,109 @@ static void test_machine(const struct vm_params *params, const char *machine)
 	p.console_line = on_line;
 	p.console_data = &r;
 	if (boot(&r, &p, machine)) {
+		if (boot_only) {
+			finish(&r, machine);
+			end_run(&r);
+			return;
+		}
 		test_echo(&r, machine);
 		test_rtt(&r, machine);
-		test_facts(&r, machine);
-		ok(strstr(vm_qemu_ops.console_tail(r.vm), "echo-init ready") != NULL,
-		   "%s: console", machine);
+		test_facts(&r, &p, machine);
+		ok(strstr(vm_qemu_ops.console_tail(r.vm), "echo-init ready") != NULL, "%s: console",
+		   machine);
 		finish(&r, machine);
 	}
 	end_run(&r);
 }
 
-static bool dir_is_empty(const char *dir)
+struct options {
+	const char *machines[4];
+	unsigned n_machines;
+	struct vm_disk disks[4];
+	char disk_ids[4][8];
+	bool ends;
+	struct vm_params p;
+};
+
+static int usage(void)
 {
-	return rmdir(dir) == 0;
+	fprintf(stderr, "usage: vm_vsock [-bev] [-m MACHINE]... [-I IMAGE [-n] [-t TYPE]] "
+			"[-d DISK]... [-q QEMU] [-a PARAMS] [-c CPU] KERNEL ECHO_INIT\n");
+	return 2;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	struct vm_params *p = &o->p;
+	int c;
+
+	while ((c = getopt(argc, argv, "bevm:I:nt:d:q:a:c:")) >= 0) {
+		switch (c) {
+		case 'b':
+			boot_only = true;
+			break;
+		case 'e':
+			o->ends = true;
+			break;
+		case 'v':
+			verbose = true;
+			break;
+		case 'm':
+			if (o->n_machines == ARRAY_SIZE(o->machines))
+				return usage();
+			o->machines[o->n_machines++] = optarg;
+			break;
+		case 'I':
+			p->image = optarg;
+			break;
+		case 'n':
+			p->image_nvdimm = true;
+			break;
+		case 't':
+			p->rootfs_type = optarg;
+			break;
+		case 'd':
+			if (p->n_disks == ARRAY_SIZE(o->disks))
+				return usage();
+			snprintf(o->disk_ids[p->n_disks], sizeof(o->disk_ids[0]), "disk-%zu",
+				 p->n_disks);
+			o->disks[p->n_disks] =
+				(struct vm_disk){ optarg, o->disk_ids[p->n_disks], true };
+			p->n_disks++;
+			break;
+		case 'q':
+			p->path = optarg;
+			break;
+		case 'a':
+			p->kernel_params = optarg;
+			break;
+		case 'c':
+			p->cpu_features = optarg;
+			break;
+		default:
+			return usage();
+		}
+	}
+	return argc - optind == 2 ? 0 : usage();
 }
 
 int main(int argc, char **argv)
 {
 	char dir[] = "/tmp/vm_vsock.XXXXXX", run_dir[64], initrd[64];
-	struct vm_params p;
+	struct options o = { 0 };
+	struct vm_params *p = &o.p;
 
-	if (argc < 3)
+	vm_params_preset(p);
+	p->path = QEMU;
+	p->name = "test";
+	p->agent_init = true;
+	p->disks = o.disks;
+	if (parse(argc, argv, &o) != 0)
 		return 2;
-	if (access(QEMU, X_OK) < 0 || access(argv[1], R_OK) < 0) {
-		printf("1..0 # SKIP %s or %s is missing\n", QEMU, argv[1]);
+	p->kernel = argv[optind];
+	p->debug = verbose;
+	if (access(p->path, X_OK) < 0 || access(p->kernel, R_OK) < 0) {
+		printf("1..0 # SKIP %s or %s is missing\n", p->path, p->kernel);
 		return 0;
 	}
 	if (!mkdtemp(dir))
@@ -385,30 +508,19 @@ int main(int argc, char **argv)
 	snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
 	snprintf(initrd, sizeof(initrd), "%s/initrd", dir);
 	mkdir(run_dir, 0700);
-	if (make_initrd(initrd, argv[2]) < 0)
-		return 2;
-
-	vm_params_preset(&p);
-	p.name = "test";
-	p.dir = run_dir;
-	p.path = QEMU;
-	p.kernel = argv[1];
-	p.initrd = initrd;
-	p.agent_init = true;
-	p.debug = getenv("DEBUG") != NULL;
-	p.kernel_params = getenv("KPARAMS");
-	p.cpu_features = getenv("CPU");
-	if (argc > 3) {
-		for (int i = 3; i < argc; i++)
-			test_machine(&p, argv[i]);
-	} else {
-		test_machine(&p, "q35");
-		test_machine(&p, "microvm");
-		test_machine(&p, "pc");
-		test_end(&p, 1025, "guest powered off");
-		test_end(&p, 1026, "guest panicked");
+	p->dir = run_dir;
+	if (!p->image) {
+		p->initrd = initrd;
+		if (make_initrd(initrd, argv[optind + 1]) < 0)
+			return 2;
 	}
-	ok(dir_is_empty(run_dir), "no file is left in the VM's directory");
+	for (unsigned i = 0; i < o.n_machines; i++)
+		test_machine(p, o.machines[i]);
+	if (o.ends) {
+		test_end(p, 1025, "guest powered off");
+		test_end(p, 1026, "guest panicked");
+	}
+	ok(rmdir(run_dir) == 0, "no file is left in the VM's directory");
 	unlink(initrd);
 	rmdir(dir);
 	printf("1..%d\n", n_test);
