@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/console.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/path.h"
+#include "container/mount.h"
+
+static int open_master(int rootfd)
+{
+	int fd = rootfd == AT_FDCWD
+			 ? open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+			 : path_open_in_root(rootfd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
+	int n;
+
+	if (fd >= 0 && ioctl(fd, TIOCGPTN, &n) == 0)
+		return fd;
+	/* The container has no devpts, or put something else there. */
+	fd_close(fd);
+	fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int console_open(int rootfd, uint32_t rows, uint32_t columns, uint32_t owner, struct console *ret,
+		 struct error *err)
+{
+	struct winsize ws = { .ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns };
+	_cleanup_fd_ int master = open_master(rootfd), slave = -1;
+	int unlock = 0;
+
+	if (master < 0)
+		return error_sys(err, master, "cannot open a terminal");
+	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
+		return error_sys(err, -errno, "cannot unlock the terminal");
+	/* By the master's own word, not by a name that may lead elsewhere inside the container. */
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return error_sys(err, -errno, "cannot open the terminal's other end");
+	if (rows && columns && ioctl(master, TIOCSWINSZ, &ws) < 0)
+		return error_sys(err, -errno, "cannot set the terminal's size");
+	if (fchown(slave, owner, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
+		return error_sys(err, -errno, "cannot give the terminal to user %u", owner);
+	ret->master = fd_steal(&master);
+	ret->slave = fd_steal(&slave);
+	return 0;
+}
+
+int console_bind(int rootfd, int slave, struct error *err)
+{
+	_cleanup_fd_ int target = path_mkfile_in_root(rootfd, "/dev/console", 0620);
+	int r = target < 0 ? target : mount_bind_fd(slave, target, false);
+
+	return r < 0 ? error_sys(err, r, "cannot bind /dev/console") : 0;
+}
+
+int console_attach(int slave, struct error *err)
+{
+	if (ioctl(slave, TIOCSCTTY, 0) < 0)
+		return error_sys(err, -errno, "cannot take the controlling terminal");
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(slave, fd) < 0)
+			return error_sys(err, -errno, "cannot attach the terminal");
+	return 0;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/sync.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include "base/fd.h"
+
+#define MSG_HEAD offsetof(struct sync_msg, text)
+
+static int send_msg(int sock, const void *buf, size_t len, int fd)
+{
+	struct iovec iov = { (void *)buf, len };
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		struct cmsghdr *c;
+
+		memset(&ctl, 0, sizeof(ctl));
+		mh.msg_control = ctl.buf;
+		mh.msg_controllen = sizeof(ctl.buf);
+		c = CMSG_FIRSTHDR(&mh);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	}
+	return sendmsg(sock, &mh, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int sync_send(int sock, enum sync_type type, int fd)
+{
+	struct sync_msg m;
+
+	memset(&m, 0, MSG_HEAD);
+	m.type = (int)type;
+	return send_msg(sock, &m, MSG_HEAD, fd);
+}
+
+int sync_send_error(int sock, enum sync_stage stage, const struct error *err)
+{
+	struct sync_msg m;
+	size_t n = strnlen(error_text(err), sizeof(m.text) - 1);
+
+	memset(&m, 0, sizeof(m));
+	m.type = SYNC_ERROR;
+	m.stage = (int)stage;
+	m.code = err->code;
+	memcpy(m.text, error_text(err), n);
+	return send_msg(sock, &m, MSG_HEAD + n + 1, -1);
+}
+
+int sync_recv(int sock, struct sync_msg *ret, int *ret_fd)
+{
+	struct iovec iov = { ret, sizeof(*ret) };
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	struct msghdr mh = { .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = ctl.buf,
+			     .msg_controllen = sizeof(ctl.buf) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	*ret_fd = -1;
+	memset(ret, 0, sizeof(*ret));
+	do
+		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	if (n == 0)
+		return 0;
+	c = CMSG_FIRSTHDR(&mh);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+	if ((size_t)n < MSG_HEAD) {
+		*ret_fd = fd_close(*ret_fd);
+		return -EPROTO;
+	}
+	ret->text[sizeof(ret->text) - 1] = '\0';
+	return 1;
+}
+
+int sync_expect(int sock, enum sync_type type)
+{
+	struct sync_msg m;
+	int fd = -1;
+	int r = sync_recv(sock, &m, &fd);
+
+	fd_close(fd);
+	if (r < 0)
+		return r;
+	return r == 1 && m.type == (int)type ? 0 : -EPROTO;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/time.h"
+#include "wire/agent.pb-c.h"
+
+#define RETRY_USEC 5000 /* between looks for a device that is on its way */
+
+struct storage_job {
+	struct agent *agent;
+	struct storage_req *reqs;
+	size_t n, next;
+	char *cid;
+	struct strv *mounts;
+	struct loop_source *timer;
+	uint64_t deadline;
+	storage_job_fn fn;
+	void *data;
+	struct storage_job **slot;
+};
+
+static void finish(struct storage_job *j, const struct error *err)
+{
+	storage_job_fn fn = j->fn;
+	void *data = j->data;
+
+	*j->slot = NULL;
+	loop_source_free(j->timer);
+	free(j->cid);
+	free(j);
+	fn(err, data);
+}
+
+void storage_job_cancel(struct storage_job *j)
+{
+	struct error err = ERROR_INIT;
+
+	error_set(&err, -ECANCELED, "the sandbox was destroyed");
+	finish(j, &err);
+}
+
+static int step(struct storage_job *j, struct error *err)
+{
+	const struct storage_req *req = &j->reqs[j->next];
+	int r = storage_add(&j->agent->storages, req, j->cid, err);
+
+	if (r < 0)
+		return r;
+	j->next++;
+	/* A shared one belongs to the sandbox: whoever asked first does not take it along. */
+	r = strv_add(req->shared ? &j->agent->sandbox_mounts : j->mounts, req->mount_point);
+	if (r < 0) {
+		storage_drop(&j->agent->storages, req->mount_point);
+		return error_oom(err);
+	}
+	return 0;
+}
+
+static void run(struct storage_job *j)
+{
+	struct error err = ERROR_INIT;
+
+	while (j->next < j->n) {
+		int r = step(j, &err);
+
+		if (r == -EAGAIN && time_mono_usec() < j->deadline) {
+			loop_timer_set(j->timer, RETRY_USEC);
+			return;
+		}
+		if (r == -EAGAIN)
+			err.code = -ETIMEDOUT;
+		if (r < 0) {
+			finish(j, &err);
+			return;
+		}
+		error_clear(&err);
+	}
+	finish(j, NULL);
+}
+
+static void on_timer(struct loop_source *s, void *data)
+{
+	run(data);
+}
+
+int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const char *cid,
+		      struct strv *mounts, storage_job_fn fn, void *data, struct storage_job **slot)
+{
+	struct storage_job *j = new0(struct storage_job);
+
+	if (!j || !(j->cid = strdup(cid)) || loop_add_timer(a->loop, on_timer, j, &j->timer) < 0) {
+		if (j)
+			free(j->cid);
+		free(j);
+		return -ENOMEM;
+	}
+	j->agent = a;
+	j->reqs = reqs;
+	j->n = n;
+	j->mounts = mounts;
+	j->deadline = time_mono_usec() + a->config->hotplug_usec;
+	j->fn = fn;
+	j->data = data;
+	j->slot = slot;
+	*slot = j;
+	run(j);
+	return 0;
+}
+
+struct storage_req *svc_storages(struct Grpc__Storage *const *msgs, size_t n)
+{
+	struct storage_req *reqs = new0_array(struct storage_req, n);
+
+	for (size_t i = 0; reqs && i < n; i++) {
+		const Grpc__Storage *m = msgs[i];
+
+		reqs[i] = (struct storage_req){
+			.driver = m->driver,
+			.source = m->source,
+			.fstype = m->fstype,
+			.mount_point = m->mount_point,
+			.options = m->options,
+			.n_options = m->n_options,
+			.driver_options = m->driver_options,
+			.n_driver_options = m->n_driver_options,
+			.shared = m->shared,
+		};
+		if (m->fs_group) {
+			reqs[i].has_fs_group = true;
+			reqs[i].fs_group = m->fs_group->group_id;
+			reqs[i].fs_group_on_mismatch = m->fs_group->group_change_policy ==
+						       TYPES__FSGROUP_CHANGE_POLICY__OnRootMismatch;
+		}
+	}
+	return reqs;
+}

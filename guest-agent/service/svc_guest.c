@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/agent.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/random.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/strbuf.h"
+#include "wire/agent.pb-c.h"
+
+#define SYS_MEMORY "/sys/devices/system/memory"
+#define SYS_CPU	   "/sys/devices/system/cpu"
+#define MAX_CPUS   8192 /* NR_CPUS of the largest x86 configuration */
+#define MAX_BLOCKS 1048576
+#define RANDOM_MAX 65536 /* bytes of seed taken at once */
+
+/* ---- GetGuestDetails ------------------------------------------------------------------------------------------------ */
+
+static uint64_t memory_block_size(void)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	uint64_t v;
+
+	if (file_read(AT_FDCWD, SYS_MEMORY "/block_size_bytes", 64, &text, NULL) < 0)
+		return 0; /* a kernel without memory hotplug */
+	strbuf_trim_end(&text);
+	return parse_u64(text.buf, 16, &v) == 0 ? v : 0;
+}
+
+void svc_guest_details(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	static const char *const device_handlers[] = { "blk", "mmioblk" };
+	const Grpc__GuestDetailsRequest *req = (const Grpc__GuestDetailsRequest *)msg;
+	const struct agent *a = data;
+	Grpc__GuestDetailsResponse resp = GRPC__GUEST_DETAILS_RESPONSE__INIT;
+	Grpc__AgentDetails details = GRPC__AGENT_DETAILS__INIT;
+	char boot[48], ready[48];
+	char *features[] = { boot, ready };
+
+	/* Of our own: when this program started and when it was ready, on the clock that the kernel's start began. */
+	snprintf(boot, sizeof(boot), "boot-usec=%" PRIu64, a->boot_usec);
+	snprintf(ready, sizeof(ready), "ready-usec=%" PRIu64, a->ready_usec);
+	details.version = (char *)KATA_VERSION;
+	details.init_daemon = a->pid1;
+	details.device_handlers = (char **)device_handlers;
+	details.n_device_handlers = ARRAY_SIZE(device_handlers);
+	details.storage_handlers = (char **)storage_drivers;
+	while (storage_drivers[details.n_storage_handlers])
+		details.n_storage_handlers++;
+	details.extra_features = features;
+	details.n_extra_features = ARRAY_SIZE(features);
+	resp.agent_details = &details;
+	if (req->mem_block_size)
+		resp.mem_block_size_bytes = memory_block_size();
+	if (req->mem_hotplug_probe)
+		resp.support_mem_hotplug_probe = access(SYS_MEMORY "/probe", F_OK) == 0;
+	ttrpc_call_reply(call, &resp.base);
+}
+
+/* ---- OnlineCPUMem --------------------------------------------------------------------------------------------------- */
+
+static bool file_says(const char *path, const char *word)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (file_read(AT_FDCWD, path, 64, &text, NULL) < 0)
+		return false;
+	strbuf_trim_end(&text);
+	return str_eq(text.buf, word);
+}
+
+static uint32_t online_cpus(uint32_t want)
+{
+	uint32_t done = 0;
+
+	for (unsigned int i = 0; i < MAX_CPUS; i++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), SYS_CPU "/cpu%u", i);
+		if (access(path, F_OK) < 0)
+			break;
+		snprintf(path, sizeof(path), SYS_CPU "/cpu%u/online", i);
+		if (file_says(path, "0") && file_write_existing(AT_FDCWD, path, "1", NULL) == 0 &&
+		    ++done == want)
+			break;
+	}
+	return done;
+}
+
+static void online_memory(void)
+{
+	unsigned int missing = 0;
+
+	/* Block numbers have holes (the gap below 4 GiB); a long run of missing ones is the end. */
+	for (unsigned int i = 0; i < MAX_BLOCKS && missing < 1024; i++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), SYS_MEMORY "/memory%u/state", i);
+		if (access(path, F_OK) < 0) {
+			missing++;
+			continue;
+		}
+		missing = 0;
+		if (file_says(path, "offline"))
+			file_write_existing(AT_FDCWD, path, "online", NULL);
+	}
+}
+
+void svc_online_cpu_mem(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Grpc__OnlineCPUMemRequest *req = (const Grpc__OnlineCPUMemRequest *)msg;
+	struct error err = ERROR_INIT;
+	int r = 0;
+
+	if (req->nb_cpus) {
+		uint32_t n = online_cpus(req->nb_cpus);
+
+		/* Hot-plugged ones may come later, and some kernels bring them up themselves: only a caller that waits is told. */
+		if (req->wait && n < req->nb_cpus)
+			r = error_set(&err, -EAGAIN, "%u of %u processors came online", n,
+				      req->nb_cpus);
+	}
+	if (!req->cpu_only)
+		online_memory();
+	agent_reply_empty(call, r, &err);
+}
+
+/* ---- ReseedRandomDev, SetGuestDateTime ------------------------------------------------------------------------------ */
+
+static int reseed(const ProtobufCBinaryData *seed, struct error *err)
+{
+	_cleanup_fd_ int fd = open("/dev/random", O_WRONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return error_sys(err, -errno, "cannot open /dev/random");
+	r = fd_write_full(fd, seed->data, seed->len);
+	if (r < 0)
+		return error_sys(err, r, "cannot write to /dev/random");
+	if (ioctl(fd, RNDRESEEDCRNG) < 0)
+		return error_sys(err, -errno, "cannot reseed");
+	return 0;
+}
+
+void svc_reseed_random(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Grpc__ReseedRandomDevRequest *req = (const Grpc__ReseedRandomDevRequest *)msg;
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (!req->data.len || req->data.len > RANDOM_MAX)
+		r = error_set(&err, -EINVAL, "data: must have 1 to %d bytes", RANDOM_MAX);
+	else
+		r = reseed(&req->data, &err);
+	agent_reply_empty(call, r, &err);
+}
+
+void svc_set_date_time(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Grpc__SetGuestDateTimeRequest *req = (const Grpc__SetGuestDateTimeRequest *)msg;
+	struct timeval tv = { .tv_sec = req->sec, .tv_usec = req->usec };
+	const struct agent *a = data;
+	struct error err = ERROR_INIT;
+	int r = 0;
+
+	if (!a->pid1)
+		r = error_set(&err, -EPERM, "the clock is not this agent's: it is not PID 1");
+	else if (settimeofday(&tv, NULL) < 0)
+		r = error_sys(&err, -errno, "cannot set the clock");
+	agent_reply_empty(call, r, &err);
+}
