@@ -1,0 +1,2 @@
+# configuration.toml
+$(eval $(call lib,config,$(addprefix runtime/config/,config.c config_find.c config_keys.c)))
