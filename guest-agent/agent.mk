@@ -7,3 +7,7 @@ AGENT_LIBS := container wire ocipb oci wireproto base
 $(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 PROGRAMS += $(G)/bin/kata-agent
+
+AGENT_TEST := guest-agent/service/test_agent_local
+$(eval $(call unit,$(AGENT_TEST),wire wireproto base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c))
+$(H)/test/$(AGENT_TEST): | $(if $(SAN),$(H),$(G))/bin/kata-agent

@@ -1,0 +1,842 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The real agent on this machine, driven through its protocol. Needs root and a static busybox. */
+#include "support/cmocka_all.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/strbuf.h"
+#include "unit/guest-agent/service/agent_client.h"
+#include "wire/health.pb-c.h"
+
+static struct agent_client client;
+
+static int run_sh(const char *script, struct strbuf *out)
+{
+	return agent_run_sh(&client, script, out);
+}
+
+#define assert_output(script, want)                           \
+	do {                                                  \
+		struct strbuf out_ = STRBUF_INIT;             \
+		assert_int_equal(run_sh((script), &out_), 0); \
+		assert_string_equal(out_.buf, (want));        \
+		strbuf_release(&out_);                        \
+	} while (0)
+
+static void test_health(void **state)
+{
+	Grpc__CheckRequest req = GRPC__CHECK_REQUEST__INIT;
+	ProtobufCMessage *resp = NULL;
+
+	assert_int_equal(agent_call_resp(&client, "grpc.Health", "Check", &req.base,
+					 &grpc__health_check_response__descriptor, &resp, NULL),
+			 TTRPC_OK);
+	assert_int_equal(((Grpc__HealthCheckResponse *)resp)->status,
+			 GRPC__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING);
+	protobuf_c_message_free_unpacked(resp, NULL);
+	assert_int_equal(agent_call_resp(&client, "grpc.Health", "Version", &req.base,
+					 &grpc__version_check_response__descriptor, &resp, NULL),
+			 TTRPC_OK);
+	assert_string_equal(((Grpc__VersionCheckResponse *)resp)->grpc_version, "0.0.1");
+	assert_string_equal(((Grpc__VersionCheckResponse *)resp)->agent_version, KATA_VERSION);
+	protobuf_c_message_free_unpacked(resp, NULL);
+}
+
+static void test_guest_details(void **state)
+{
+	Grpc__GuestDetailsRequest req = GRPC__GUEST_DETAILS_REQUEST__INIT;
+	ProtobufCMessage *resp = NULL;
+	Grpc__AgentDetails *d;
+
+	assert_int_equal(agent_call_resp(&client, "grpc.AgentService", "GetGuestDetails", &req.base,
+					 &grpc__guest_details_response__descriptor, &resp, NULL),
+			 TTRPC_OK);
+	d = ((Grpc__GuestDetailsResponse *)resp)->agent_details;
+	assert_non_null(d);
+	assert_string_equal(d->version, KATA_VERSION);
+	assert_int_equal(d->init_daemon, 0);
+	assert_int_equal(d->n_extra_features, 2);
+	assert_non_null(str_after(d->extra_features[0], "boot-usec="));
+	assert_non_null(str_after(d->extra_features[1], "ready-usec="));
+	assert_string_equal(d->storage_handlers[0], "virtio-fs");
+	protobuf_c_message_free_unpacked(resp, NULL);
+}
+
+/* Before CreateSandbox, which test_create_sandbox() calls. */
+static void test_no_sandbox(void **state)
+{
+	char *args[] = { (char *)"true", NULL };
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	assert_int_equal(agent_create(&client, "early", &s, &err), TTRPC_FAILED_PRECONDITION);
+	assert_string_equal(err.msg, "there is no sandbox yet");
+}
+
+static void test_create_sandbox(void **state)
+{
+	Grpc__CreateSandboxRequest req = GRPC__CREATE_SANDBOX_REQUEST__INIT;
+	struct error err = ERROR_INIT;
+
+	req.sandbox_id = (char *)"../up";
+	assert_int_equal(agent_call(&client, "CreateSandbox", &req.base, &err),
+			 TTRPC_INVALID_ARGUMENT);
+	assert_string_equal(err.msg, "invalid sandbox id \"../up\"");
+	req.sandbox_id = (char *)"box";
+	req.hostname = (char *)"sandhost";
+	assert_int_equal(agent_call(&client, "CreateSandbox", &req.base, &err), TTRPC_OK);
+	assert_int_equal(agent_call(&client, "CreateSandbox", &req.base, &err),
+			 TTRPC_ALREADY_EXISTS);
+}
+
+static void test_exit_codes(void **state)
+{
+	assert_int_equal(run_sh("exit 0", NULL), 0);
+	assert_int_equal(run_sh("exit 1", NULL), 1);
+	assert_int_equal(run_sh("exit 42", NULL), 42);
+	assert_int_equal(run_sh("exit 137", NULL), 137);
+	assert_int_equal(run_sh("exit 255", NULL), 255);
+	/* The first process cannot kill itself; a child of the shell can. */
+	assert_int_equal(run_sh("sh -c 'kill -9 $$'; exit $?", NULL), 137);
+}
+
+static void test_streams_apart(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c", (char *)"echo one; echo two >&2; echo three",
+			 NULL };
+	struct strbuf out = STRBUF_INIT, errout = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	assert_int_equal(agent_run(&client, "apart", &s, &out, &errout, &err), 0);
+	assert_string_equal(out.buf, "one\nthree\n");
+	assert_string_equal(errout.buf, "two\n");
+	strbuf_release(&out);
+	strbuf_release(&errout);
+}
+
+static void test_environment(void **state)
+{
+	assert_output("echo $COLOUR", "green\n");
+	assert_output("echo $HOME", "/root\n");
+	assert_output("echo $$", "1\n");
+	assert_output("hostname", "sandhost\n");
+	assert_output("id -u; id -g", "0\n0\n");
+	assert_output("umask", "0022\n");
+	assert_output("ls /proc/self/fd | wc -l", "4\n"); /* 0 1 2 and ls's own */
+	assert_output("grep -c . /proc/self/cgroup > /dev/null; echo $?", "0\n");
+	assert_output("test -c /dev/null && test -c /dev/urandom && readlink /dev/fd",
+		      "/proc/self/fd\n");
+}
+
+/* What the agent blocks and ignores for itself does not reach its containers. */
+static void test_signal_state(void **state)
+{
+	char *args[] = { (char *)"grep", (char *)"-E", (char *)"SigBlk|SigIgn|SigCgt",
+			 (char *)"/proc/self/status", NULL };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	assert_int_equal(agent_run(&client, "sig", &s, &out, NULL, &err), 0);
+	assert_string_equal(out.buf, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
+				     "SigCgt:\t0000000000000000\n");
+	strbuf_release(&out);
+}
+
+static void test_identity(void **state)
+{
+	static uint32_t groups[] = { 77, 88 };
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"id -u; id -g; id -G; pwd; echo $HOME; umask; ulimit -n;"
+				 "grep -E 'CapEff|CapBnd|NoNew' /proc/self/status",
+			 NULL };
+	Grpc__POSIXRlimit nofile = GRPC__POSIXRLIMIT__INIT, *limits[] = { &nofile };
+	Grpc__LinuxCapabilities caps = GRPC__LINUX_CAPABILITIES__INIT;
+	char *names[] = { (char *)"CAP_CHOWN", (char *)"CAP_NET_BIND_SERVICE" };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	s.user.uid = s.user.gid = 1234;
+	s.user.additionalgids = groups;
+	s.user.n_additionalgids = 2;
+	s.user.has_umask_case = GRPC__USER__HAS_UMASK_UMASK;
+	s.user.umask = 027;
+	s.process.cwd = (char *)"/made/for/it";
+	s.process.nonewprivileges = 1;
+	nofile.type = (char *)"RLIMIT_NOFILE";
+	nofile.soft = nofile.hard = 123;
+	s.process.rlimits = limits;
+	s.process.n_rlimits = 1;
+	caps.bounding = caps.permitted = caps.effective = caps.inheritable = caps.ambient = names;
+	caps.n_bounding = caps.n_permitted = caps.n_effective = caps.n_inheritable =
+		caps.n_ambient = 2;
+	s.process.capabilities = &caps;
+	assert_int_equal(agent_run(&client, "who", &s, &out, NULL, &err), 0);
+	assert_string_equal(out.buf, "1234\n1234\n1234 77 88\n/made/for/it\n/srv/web\n0027\n123\n"
+				     "CapEff:\t0000000000000401\nCapBnd:\t0000000000000401\n"
+				     "NoNewPrivs:\t1\n");
+	strbuf_release(&out);
+}
+
+static void test_bad_identity(void **state)
+{
+	char *args[] = { (char *)"true", NULL };
+	Grpc__LinuxCapabilities caps = GRPC__LINUX_CAPABILITIES__INIT;
+	char *names[] = { (char *)"CAP_WINGS" };
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	caps.bounding = names;
+	caps.n_bounding = 1;
+	s.process.capabilities = &caps;
+	assert_int_equal(agent_create(&client, "caps", &s, &err), TTRPC_INVALID_ARGUMENT);
+	assert_non_null(strstr(err.msg, "CAP_WINGS"));
+}
+
+static void test_not_found(void **state)
+{
+	char *missing[] = { (char *)"/nope", NULL };
+	char *in_path[] = { (char *)"nope", NULL };
+	char *no_exec[] = { (char *)"/etc/passwd", NULL };
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, missing);
+	assert_int_equal(agent_run(&client, "x", &s, NULL, NULL, &err), -TTRPC_NOT_FOUND);
+	assert_string_equal(err.msg, "container \"x\": exec \"/nope\": No such file or directory");
+	test_spec_init(&s, &client, in_path);
+	assert_int_equal(agent_run(&client, "x", &s, NULL, NULL, &err), -TTRPC_NOT_FOUND);
+	assert_string_equal(err.msg, "container \"x\": exec \"nope\": executable file not found in "
+				     "$PATH: No such file or directory");
+	test_spec_init(&s, &client, no_exec);
+	assert_int_equal(agent_run(&client, "x", &s, NULL, NULL, &err), -TTRPC_PERMISSION_DENIED);
+	assert_string_equal(err.msg, "container \"x\": exec \"/etc/passwd\": Permission denied");
+	/* Nothing of the failures is left. */
+	assert_int_equal(agent_wait(&client, "x", ""), -TTRPC_NOT_FOUND);
+}
+
+static void test_setup_failure_is_not_not_found(void **state)
+{
+	char *args[] = { (char *)"true", NULL };
+	char *options[] = { (char *)"rbind" };
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	grpc__mount__init(&s.mounts[3]);
+	s.mounts[3].type = (char *)"bind";
+	s.mounts[3].source = (char *)"/no/such/source";
+	s.mounts[3].destination = (char *)"/data";
+	s.mounts[3].options = options;
+	s.mounts[3].n_options = 1;
+	s.mount_list[3] = &s.mounts[3];
+	s.spec.n_mounts = 4;
+	assert_int_equal(agent_create(&client, "m", &s, &err), TTRPC_INTERNAL);
+	assert_string_equal(err.msg, "container \"m\": mount \"/data\": cannot open source "
+				     "\"/no/such/source\": No such file or directory");
+}
+
+/* xorshift64: bytes that do not repeat in any length that matters here. */
+static void fill(uint8_t *buf, size_t n)
+{
+	uint64_t x = 88172645463325252ULL;
+
+	for (size_t i = 0; i < n; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		buf[i] = (uint8_t)x;
+	}
+}
+
+struct pump {
+	const uint8_t *data;
+	size_t len, sent;
+	bool closed, eof, failed;
+	struct strbuf got;
+	const char *cid, *exec_id;
+};
+
+static void pump_write(struct pump *p);
+static void pump_read(struct pump *p);
+
+static void on_wrote(const ProtobufCMessage *resp, enum ttrpc_code code, const struct error *err,
+		     void *data)
+{
+	struct pump *p = data;
+
+	if (code != TTRPC_OK) {
+		p->failed = true;
+		return;
+	}
+	if (!p->closed)
+		pump_write(p);
+}
+
+static void pump_write(struct pump *p)
+{
+	Grpc__WriteStreamRequest w = GRPC__WRITE_STREAM_REQUEST__INIT;
+	size_t n = p->len - p->sent < 200000 ? p->len - p->sent : 200000;
+
+	if (!n) {
+		Grpc__CloseStdinRequest c = GRPC__CLOSE_STDIN_REQUEST__INIT;
+
+		c.container_id = (char *)p->cid;
+		c.exec_id = (char *)p->exec_id;
+		p->closed = true;
+		p->failed |= ttrpc_client_call(client.ttrpc, "grpc.AgentService", "CloseStdin",
+					       &c.base, &google__protobuf__empty__descriptor, 0,
+					       on_wrote, p, NULL) < 0;
+		return;
+	}
+	w.container_id = (char *)p->cid;
+	w.exec_id = (char *)p->exec_id;
+	w.data.data = (uint8_t *)p->data + p->sent;
+	w.data.len = n;
+	p->sent += n;
+	p->failed |= ttrpc_client_call(client.ttrpc, "grpc.AgentService", "WriteStdin", &w.base,
+				       &grpc__write_stream_response__descriptor, 0, on_wrote, p,
+				       NULL) < 0;
+}
+
+static void on_data(const ProtobufCMessage *resp, enum ttrpc_code code, const struct error *err,
+		    void *data)
+{
+	const Grpc__ReadStreamResponse *r = (const Grpc__ReadStreamResponse *)resp;
+	struct pump *p = data;
+
+	if (code != TTRPC_OK) {
+		p->failed = true;
+	} else if (!r->data.len) {
+		p->eof = true;
+	} else {
+		strbuf_add(&p->got, r->data.data, r->data.len);
+		pump_read(p);
+	}
+}
+
+static void pump_read(struct pump *p)
+{
+	Grpc__ReadStreamRequest r = GRPC__READ_STREAM_REQUEST__INIT;
+
+	r.container_id = (char *)p->cid;
+	r.exec_id = (char *)p->exec_id;
+	r.len = 32768;
+	p->failed |=
+		ttrpc_client_call(client.ttrpc, "grpc.AgentService", "ReadStdout", &r.base,
+				  &grpc__read_stream_response__descriptor, 0, on_data, p, NULL) < 0;
+}
+
+static void test_cat(void **state)
+{
+	char *args[] = { (char *)"cat", NULL };
+	struct pump p = { .len = 4u << 20, .cid = "cat", .exec_id = "", .got = STRBUF_INIT };
+	uint8_t *data = malloc(p.len);
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	assert_non_null(data);
+	fill(data, p.len);
+	p.data = data;
+	test_spec_init(&s, &client, args);
+	assert_int_equal(agent_create(&client, "cat", &s, &err), TTRPC_OK);
+	assert_int_equal(agent_start(&client, "cat", &err), TTRPC_OK);
+	pump_read(&p);
+	pump_write(&p);
+	while (!p.eof && !p.failed)
+		assert_true(loop_step(client.loop, 30000) > 0);
+	assert_false(p.failed);
+	assert_int_equal(p.got.len, p.len);
+	assert_memory_equal(p.got.buf, data, p.len);
+	assert_int_equal(agent_wait(&client, "cat", ""), 0);
+	assert_int_equal(agent_remove(&client, "cat", 0), TTRPC_OK);
+	strbuf_release(&p.got);
+	free(data);
+}
+
+static void start_sleeper(const char *cid)
+{
+	char *args[] = { (char *)"sleep", (char *)"1000", NULL };
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	assert_int_equal(agent_create(&client, cid, &s, &err), TTRPC_OK);
+	assert_int_equal(agent_start(&client, cid, &err), TTRPC_OK);
+}
+
+static void exec_process(Grpc__Process *p, Grpc__User *u, char **args)
+{
+	static char *env[] = { (char *)"PATH=/bin", (char *)"X=y" };
+
+	grpc__process__init(p);
+	grpc__user__init(u);
+	p->user = u;
+	p->args = args;
+	while (args[p->n_args])
+		p->n_args++;
+	p->env = env;
+	p->n_env = 2;
+	p->cwd = (char *)"/tmp";
+}
+
+static void test_exec(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"pwd; echo $X; read a; echo got $a; exit 9", NULL };
+	char *nope[] = { (char *)"/nope", NULL };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	Grpc__Process p;
+	Grpc__User u;
+
+	start_sleeper("e1");
+	exec_process(&p, &u, args);
+	assert_int_equal(agent_exec(&client, "e1", "ex", &p, &err), TTRPC_OK);
+	assert_int_equal(agent_exec(&client, "e1", "ex", &p, &err), TTRPC_ALREADY_EXISTS);
+	assert_int_equal(agent_write(&client, "e1", "ex", "word\n", 5), 5);
+	assert_int_equal(agent_read_all(&client, "e1", "ex", false, &out), 0);
+	assert_string_equal(out.buf, "/tmp\ny\ngot word\n");
+	assert_int_equal(agent_wait(&client, "e1", "ex"), 9);
+	/* Again: an answer that was given once can be asked for again, until the id is used anew. */
+	assert_int_equal(agent_wait(&client, "e1", "ex"), 9);
+	strbuf_reset(&out);
+	agent_read_all(&client, "e1", "ex", true, &out);
+	assert_int_equal(agent_exec(&client, "e1", "ex", &p, &err), TTRPC_OK);
+	assert_int_equal(agent_signal(&client, "e1", "ex", SIGTERM), TTRPC_OK);
+	assert_int_equal(agent_wait(&client, "e1", "ex"), 128 + SIGTERM);
+	exec_process(&p, &u, nope);
+	assert_int_equal(agent_exec(&client, "e1", "ex2", &p, &err), TTRPC_NOT_FOUND);
+	assert_string_equal(err.msg, "container \"e1\": exec \"/nope\": No such file or directory");
+	assert_int_equal(agent_wait(&client, "e1", "ex2"), -TTRPC_NOT_FOUND);
+	assert_int_equal(agent_remove(&client, "e1", 5), TTRPC_OK);
+	assert_int_equal(agent_exec(&client, "e1", "ex3", &p, &err), TTRPC_NOT_FOUND);
+	strbuf_release(&out);
+}
+
+static void test_signals(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"trap 'echo hup' HUP; trap 'exit 7' TERM; echo ready;"
+				 "while true; do sleep 0.05; done",
+			 NULL };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	/* No handler: as the first process it would ignore SIGTERM, so it is killed. */
+	start_sleeper("s1");
+	assert_int_equal(agent_signal(&client, "s1", "s1", SIGTERM), TTRPC_OK);
+	assert_int_equal(agent_wait(&client, "s1", "s1"), 137);
+	assert_int_equal(agent_signal(&client, "s1", "s1", SIGKILL), TTRPC_NOT_FOUND);
+	assert_int_equal(agent_remove(&client, "s1", 5), TTRPC_OK);
+
+	test_spec_init(&s, &client, args);
+	assert_int_equal(agent_create(&client, "s2", &s, &err), TTRPC_OK);
+	assert_int_equal(agent_start(&client, "s2", &err), TTRPC_OK);
+	/* Wait for the traps: one line of output. */
+	{
+		Grpc__ReadStreamRequest r = GRPC__READ_STREAM_REQUEST__INIT;
+		ProtobufCMessage *resp = NULL;
+
+		r.container_id = r.exec_id = (char *)"s2";
+		r.len = 6;
+		assert_int_equal(agent_call_resp(&client, "grpc.AgentService", "ReadStdout",
+						 &r.base, &grpc__read_stream_response__descriptor,
+						 &resp, &err),
+				 TTRPC_OK);
+		assert_memory_equal(((Grpc__ReadStreamResponse *)resp)->data.data, "ready\n", 6);
+		protobuf_c_message_free_unpacked(resp, NULL);
+	}
+	assert_int_equal(agent_signal(&client, "s2", "s2", SIGHUP), TTRPC_OK);
+	usleep(200000);
+	assert_int_equal(agent_signal(&client, "s2", "s2", SIGTERM), TTRPC_OK);
+	assert_int_equal(agent_wait(&client, "s2", ""), 7);
+	agent_read_all(&client, "s2", "", false, &out);
+	assert_string_equal(out.buf, "hup\n");
+	assert_int_equal(agent_signal(&client, "s2", "", 65), TTRPC_INVALID_ARGUMENT);
+	assert_int_equal(agent_remove(&client, "s2", 5), TTRPC_OK);
+	strbuf_release(&out);
+
+	start_sleeper("s3");
+	assert_int_equal(agent_signal(&client, "s3", "", SIGKILL), TTRPC_OK);
+	assert_int_equal(agent_wait(&client, "s3", ""), 137);
+	assert_int_equal(agent_remove(&client, "s3", 5), TTRPC_OK);
+}
+
+static void test_created_only(void **state)
+{
+	char *args[] = { (char *)"true", NULL };
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+	Grpc__Process p;
+	Grpc__User u;
+
+	test_spec_init(&s, &client, args);
+	assert_int_equal(agent_create(&client, "c", &s, &err), TTRPC_OK);
+	assert_int_equal(agent_create(&client, "c", &s, &err), TTRPC_ALREADY_EXISTS);
+	exec_process(&p, &u, args);
+	assert_int_equal(agent_exec(&client, "c", "e", &p, &err), TTRPC_FAILED_PRECONDITION);
+	assert_int_equal(agent_remove(&client, "c", 5), TTRPC_OK);
+	assert_int_equal(agent_create(&client, "c", &s, &err), TTRPC_OK);
+	assert_int_equal(agent_signal(&client, "c", "", SIGKILL), TTRPC_OK);
+	assert_int_equal(agent_wait(&client, "c", ""), 137);
+	assert_int_equal(agent_start(&client, "c", &err), TTRPC_FAILED_PRECONDITION);
+	assert_int_equal(agent_remove(&client, "c", 5), TTRPC_OK);
+}
+
+static void test_terminal(void **state)
+{
+	char *args[] = {
+		(char *)"sh", (char *)"-c",
+		(char *)"tty; stty size; read x; stty size; echo \"<$x>\"; test -c /dev/console && "
+			"echo yes",
+		NULL
+	};
+	Grpc__TtyWinResizeRequest rs = GRPC__TTY_WIN_RESIZE_REQUEST__INIT;
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	Grpc__Box box = GRPC__BOX__INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	s.process.terminal = 1;
+	box.height = 30;
+	box.width = 100;
+	s.process.consolesize = &box;
+	assert_int_equal(agent_create(&client, "t", &s, &err), TTRPC_OK);
+	assert_int_equal(agent_start(&client, "t", &err), TTRPC_OK);
+	/* The line waits in the terminal until "read" comes to it; the new size may come before or after the first look. */
+	usleep(300000);
+	rs.container_id = rs.exec_id = (char *)"t";
+	rs.row = 50;
+	rs.column = 132;
+	assert_int_equal(agent_call(&client, "TtyWinResize", &rs.base, &err), TTRPC_OK);
+	assert_int_equal(agent_write(&client, "t", "t", "line\n", 5), 5);
+	assert_int_equal(agent_read_all(&client, "t", "t", false, &out), 0);
+	assert_string_equal(out.buf, "/dev/pts/0\r\n30 100\r\nline\r\n50 132\r\n<line>\r\nyes\r\n");
+	assert_int_equal(agent_wait(&client, "t", "t"), 0);
+	assert_int_equal(agent_remove(&client, "t", 5), TTRPC_OK);
+	strbuf_release(&out);
+	start_sleeper("t2");
+	rs.container_id = (char *)"t2";
+	rs.exec_id = (char *)"";
+	assert_int_equal(agent_call(&client, "TtyWinResize", &rs.base, &err),
+			 TTRPC_INVALID_ARGUMENT);
+	assert_int_equal(agent_remove(&client, "t2", 5), TTRPC_OK);
+}
+
+static void test_paths(void **state)
+{
+	char *args[] = {
+		(char *)"sh", (char *)"-c",
+		(char *)"cat /etc/passwd | wc -c; touch /tmp/x 2>/dev/null || echo ro;"
+			"touch /dev/y && echo rw; ls /data; touch /proc/sys/kernel/hostname "
+			"2>/dev/null || echo sysro; echo a > /etc/new 2>/dev/null || echo no",
+		NULL
+	};
+	char *masked[] = { (char *)"/etc/passwd", (char *)"/not/there", (char *)"/data" };
+	char *readonly[] = { (char *)"/proc/sys" };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	s.root.readonly = 1;
+	s.linux_.maskedpaths = masked;
+	s.linux_.n_maskedpaths = 3;
+	s.linux_.readonlypaths = readonly;
+	s.linux_.n_readonlypaths = 1;
+	assert_int_equal(agent_run(&client, "p", &s, &out, NULL, &err), 0);
+	assert_string_equal(out.buf, "0\nro\nrw\nsysro\nno\n");
+	strbuf_release(&out);
+}
+
+static void test_bind_mount(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"cat /data/f; touch /data/g 2>/dev/null || echo ro", NULL };
+	char *options[] = { (char *)"rbind", (char *)"ro", (char *)"nosuid" };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	char dir[96], file[112];
+	struct test_spec s;
+	FILE *f;
+
+	snprintf(dir, sizeof(dir), "%s/rootfs/tmp", client.dir);
+	snprintf(file, sizeof(file), "%s/f", dir);
+	f = fopen(file, "we");
+	assert_non_null(f);
+	fputs("content\n", f);
+	fclose(f);
+	test_spec_init(&s, &client, args);
+	grpc__mount__init(&s.mounts[3]);
+	s.mounts[3].type = (char *)"bind";
+	s.mounts[3].source = dir;
+	s.mounts[3].destination = (char *)"/data";
+	s.mounts[3].options = options;
+	s.mounts[3].n_options = 3;
+	s.mount_list[3] = &s.mounts[3];
+	s.spec.n_mounts = 4;
+	assert_int_equal(agent_run(&client, "b", &s, &out, NULL, &err), 0);
+	assert_string_equal(out.buf, "content\nro\n");
+	strbuf_release(&out);
+}
+
+static void test_storages(void **state)
+{
+	char *args[] = { (char *)"true", NULL };
+	char *options[] = { (char *)"size=1m" };
+	Grpc__Storage st = GRPC__STORAGE__INIT, *list[] = { &st };
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	s.storages = list;
+	s.n_storages = 1;
+	st.driver = (char *)"warp";
+	st.mount_point = (char *)"/run/kata-containers/st/x";
+	assert_int_equal(agent_create(&client, "st", &s, &err), TTRPC_INVALID_ARGUMENT);
+	assert_string_equal(err.msg, "container \"st\": storage \"/run/kata-containers/st/x\": "
+				     "storage driver \"warp\" is not supported");
+	st.mount_point = (char *)"relative";
+	assert_int_equal(agent_create(&client, "st", &s, &err), TTRPC_INVALID_ARGUMENT);
+	st.mount_point = (char *)"/run/kata-containers/st/x";
+	st.driver = (char *)"ephemeral";
+	st.fstype = (char *)"tmpfs";
+	st.options = options;
+	st.n_options = 1;
+	assert_int_equal(agent_run(&client, "st", &s, NULL, NULL, &err), 0);
+	/* A device that never comes: the wait has an end. */
+	st.driver = (char *)"blk";
+	st.source = (char *)"1f/1f";
+	st.n_options = 0;
+	assert_int_equal(agent_create(&client, "st", &s, &err), TTRPC_DEADLINE_EXCEEDED);
+	assert_string_equal(err.msg, "container \"st\": storage \"/run/kata-containers/st/x\": "
+				     "no block device at PCI path 1f/1f");
+}
+
+static void test_hostile(void **state)
+{
+	static const char *const ids[] = { "", "../x", "a/b", ".", "..", "a b", "-x", "x\n" };
+	char *args[] = { (char *)"true", NULL };
+	char long_id[2000];
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		assert_int_equal(agent_create(&client, ids[i], &s, &err), TTRPC_INVALID_ARGUMENT);
+		assert_non_null(strstr(err.msg, "invalid container id"));
+		assert_int_equal(agent_start(&client, ids[i], &err), TTRPC_INVALID_ARGUMENT);
+		assert_int_equal(agent_remove(&client, ids[i], 1), TTRPC_INVALID_ARGUMENT);
+	}
+	memset(long_id, 'a', sizeof(long_id) - 1);
+	long_id[sizeof(long_id) - 1] = '\0';
+	assert_int_equal(agent_create(&client, long_id, &s, &err), TTRPC_INVALID_ARGUMENT);
+	assert_int_equal(agent_wait(&client, "never", ""), -TTRPC_NOT_FOUND);
+	s.spec.process = NULL;
+	assert_int_equal(agent_create(&client, "h", &s, &err), TTRPC_INVALID_ARGUMENT);
+	test_spec_init(&s, &client, args);
+	s.process.n_args = 0;
+	assert_int_equal(agent_create(&client, "h", &s, &err), TTRPC_INVALID_ARGUMENT);
+	test_spec_init(&s, &client, args);
+	s.root.path = (char *)"/no/such/root";
+	assert_int_equal(agent_create(&client, "h", &s, &err), TTRPC_INTERNAL);
+	assert_non_null(strstr(err.msg, "/no/such/root"));
+	test_spec_init(&s, &client, args);
+	s.ns[0].type = (char *)"warp";
+	assert_int_equal(agent_create(&client, "h", &s, &err), TTRPC_INVALID_ARGUMENT);
+	{
+		Grpc__CreateContainerRequest req = GRPC__CREATE_CONTAINER_REQUEST__INIT;
+
+		req.container_id = (char *)"h";
+		assert_int_equal(agent_call(&client, "CreateContainer", &req.base, &err),
+				 TTRPC_INVALID_ARGUMENT);
+		assert_string_equal(err.msg, "OCI: missing");
+	}
+	/* It still serves. */
+	assert_int_equal(run_sh("exit 3", NULL), 3);
+}
+
+static void test_refused(void **state)
+{
+	char *args[] = { (char *)"true", NULL };
+	Grpc__LinuxSeccomp sc = GRPC__LINUX_SECCOMP__INIT;
+	Grpc__SetPolicyRequest pol = GRPC__SET_POLICY_REQUEST__INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	assert_int_equal(agent_call(&client, "SetPolicy", &pol.base, &err), TTRPC_UNIMPLEMENTED);
+	assert_int_equal(agent_call(&client, "NoSuchThing", &pol.base, &err), TTRPC_UNIMPLEMENTED);
+	test_spec_init(&s, &client, args);
+	sc.defaultaction = (char *)"SCMP_ACT_ERRNO";
+	s.linux_.seccomp = &sc;
+	assert_int_equal(agent_create(&client, "r", &s, &err), TTRPC_UNIMPLEMENTED);
+	assert_non_null(strstr(err.msg, "linux.seccomp"));
+	assert_int_equal(run_sh("exit 4", NULL), 4);
+}
+
+/* A reader that goes away must not take output along. */
+static void test_reader_lost(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c", (char *)"read x; echo after", NULL };
+	struct pump p = { .cid = "l", .exec_id = "l", .got = STRBUF_INIT };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	assert_int_equal(agent_create(&client, "l", &s, &err), TTRPC_OK);
+	assert_int_equal(agent_start(&client, "l", &err), TTRPC_OK);
+	pump_read(&p);
+	for (int i = 0; i < 3; i++)
+		loop_step(client.loop, 10);
+	assert_int_equal(agent_client_reconnect(&client), 0);
+	assert_int_equal(agent_write(&client, "l", "l", "x\n", 2), 2);
+	assert_int_equal(agent_read_all(&client, "l", "l", false, &out), 0);
+	assert_string_equal(out.buf, "after\n");
+	assert_int_equal(agent_wait(&client, "l", "l"), 0);
+	assert_int_equal(agent_remove(&client, "l", 5), TTRPC_OK);
+	strbuf_release(&out);
+	strbuf_release(&p.got);
+}
+
+static void test_background_holds_stream(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c", (char *)"sleep 1000 & echo done", NULL };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	Grpc__Process p;
+	Grpc__User u;
+
+	/* In a joined process, whose descendants live on with the container. */
+	start_sleeper("bg");
+	exec_process(&p, &u, args);
+	assert_int_equal(agent_exec(&client, "bg", "x", &p, &err), TTRPC_OK);
+	assert_int_equal(agent_wait(&client, "bg", "x"), 0);
+	assert_int_equal(agent_read_all(&client, "bg", "x", false, &out), 0);
+	assert_string_equal(out.buf, "done\n");
+	assert_int_equal(agent_remove(&client, "bg", 5), TTRPC_OK);
+	strbuf_release(&out);
+}
+
+static void test_many(void **state)
+{
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(run_sh("exit 5", NULL), 5);
+}
+
+/* Two containers of the sandbox see the same ipc and uts namespaces, and different pid ones. */
+static void test_shared_namespaces(void **state)
+{
+	struct strbuf a = STRBUF_INIT, b = STRBUF_INIT;
+
+	assert_int_equal(run_sh("readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts", &a), 0);
+	assert_int_equal(run_sh("readlink /proc/self/ns/ipc; readlink /proc/self/ns/uts", &b), 0);
+	assert_string_equal(a.buf, b.buf);
+	strbuf_release(&a);
+	strbuf_release(&b);
+}
+
+static void test_user_namespace(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"id -u; cat /proc/self/uid_map | wc -l; "
+				 "test -c /dev/null && echo dev",
+			 NULL };
+	Grpc__LinuxIDMapping map = GRPC__LINUX_IDMAPPING__INIT, *maps[] = { &map };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+	int r;
+
+	test_spec_init(&s, &client, args);
+	map.hostid = 100000;
+	map.size = 65536;
+	s.linux_.uidmappings = s.linux_.gidmappings = maps;
+	s.linux_.n_uidmappings = s.linux_.n_gidmappings = 1;
+	grpc__linux_namespace__init(&s.ns[4]);
+	s.ns[4].type = (char *)"user";
+	s.ns_list[4] = &s.ns[4];
+	s.linux_.n_namespaces = 5;
+	r = agent_run(&client, "u", &s, &out, NULL, &err);
+	if (r < 0)
+		print_message("%s\n", err.msg);
+	assert_int_equal(r, 0);
+	assert_string_equal(out.buf, "0\n1\ndev\n");
+	strbuf_release(&out);
+}
+
+static void test_destroy(void **state)
+{
+	Grpc__DestroySandboxRequest req = GRPC__DESTROY_SANDBOX_REQUEST__INIT;
+	struct error err = ERROR_INIT;
+
+	start_sleeper("last");
+	assert_int_equal(agent_call(&client, "DestroySandbox", &req.base, &err), TTRPC_OK);
+}
+
+static int group_setup(void **state)
+{
+	return agent_client_start(&client);
+}
+
+static int group_teardown(void **state)
+{
+	agent_client_stop(&client);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_health),
+		cmocka_unit_test(test_guest_details),
+		cmocka_unit_test(test_no_sandbox),
+		cmocka_unit_test(test_create_sandbox),
+		cmocka_unit_test(test_exit_codes),
+		cmocka_unit_test(test_streams_apart),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_signal_state),
+		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_bad_identity),
+		cmocka_unit_test(test_not_found),
+		cmocka_unit_test(test_setup_failure_is_not_not_found),
+		cmocka_unit_test(test_cat),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_created_only),
+		cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_bind_mount),
+		cmocka_unit_test(test_storages),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_reader_lost),
+		cmocka_unit_test(test_background_holds_stream),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_shared_namespaces),
+		cmocka_unit_test(test_user_namespace),
+		cmocka_unit_test(test_destroy),
+	};
+	const char *missing = agent_client_missing();
+
+	if (missing) {
+		print_message("1..0 # SKIP %s\n", missing);
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
