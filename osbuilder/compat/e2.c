@@ -57,8 +57,10 @@ uint64_t e2_size(uint64_t data, uint32_t inodes)
 
 		for (uint64_t g = 0; g < groups; g++)
 			need += has_super(g) ? 1 + desc : 0;
-		if (need > total || per_group > E2_GROUP_BLOCKS)
-			total = MAX(need, total + 1);
+		if (need > total)
+			total = need;
+		else if (per_group > E2_GROUP_BLOCKS) /* bits of one bitmap block */
+			total = groups * E2_GROUP_BLOCKS + 1;
 		else if (rem && rem < last + E2_LAST_GROUP_MIN)
 			total += last + E2_LAST_GROUP_MIN - rem;
 		else

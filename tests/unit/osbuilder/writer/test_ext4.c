@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "support/cmocka_all.h"
 #include "support/tool.h"
 #include "support/torture_tree.h"
@@ -217,6 +219,58 @@ static void any_size_works(void **state)
 	tool_rmdir(dir);
 }
 
+static void many_inodes(void **state)
+{
+	struct writer_params p = params;
+	_cleanup_tree_ struct tree *t = tree_new();
+	char *dir, *out;
+	char img[200];
+
+	need("dumpe2fs");
+	dir = tool_tmpdir();
+	snprintf(img, sizeof(img), "%s/a.img", dir);
+	p.free_inodes = 300000; /* ten groups, though the data would fit one */
+	torture_write(&writer_ext4, t, &p, img);
+	free(tool_ok("e2fsck -fn %s", img));
+	out = tool_ok("dumpe2fs -h %s 2>/dev/null | awk '/^Free inodes/ {print $3}'", img);
+	assert_true(atol(out) >= 300000);
+	free(out);
+	tool_rmdir(dir);
+}
+
+/* 1400 stretches of data: an extent tree of two levels below the inode (340 entries a block, 4 in the inode). */
+static void deep_extent_tree(void **state)
+{
+	_cleanup_tree_ struct tree *t = tree_new();
+	struct tree_attr a = { .mode = S_IFREG | 0644 };
+	struct error err = ERROR_INIT;
+	struct blob b = BLOB_INIT;
+	uint64_t size = 1400 * UINT64_C(131072);
+	char *dir, *out;
+	char img[200];
+	int fd = -1;
+
+	need("debugfs");
+	dir = tool_tmpdir();
+	snprintf(img, sizeof(img), "%s/a.img", dir);
+	assert_int_equal(fd_memfd("deep", &fd), 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	for (uint32_t i = 0; i < 1400; i++)
+		assert_int_equal(fd_pwrite_full(fd, &i, 4, i * INT64_C(131072) + 1), 0);
+	blob_from_fd(&b, fd, 0, size);
+	a.content = &b;
+	assert_int_equal(tree_add(t, "deep", &a, 0, NULL, &err), 0);
+	torture_write(&writer_ext4, t, &params, img);
+	free(tool_ok("e2fsck -fn %s", img));
+	out = tool_ok("debugfs -R 'dump_extents -n /deep' %s 2>/dev/null", img);
+	assert_non_null(strstr(out, " 1/ 2   5/  5 "));
+	free(out);
+	free(tool_ok("debugfs -R 'dump /deep %s/out' %s && cmp %s/out /proc/%d/fd/%d", dir, img,
+		     dir, (int)getpid(), fd));
+	fd_close(fd);
+	tool_rmdir(dir);
+}
+
 static void refusals(void **state)
 {
 	_cleanup_tree_ struct tree *t = torture_tree(0);
@@ -269,6 +323,8 @@ int main(void)
 		cmocka_unit_test(sizes_are_exact),
 		cmocka_unit_test(any_size_works),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(many_inodes),
+		cmocka_unit_test(deep_extent_tree),
 		cmocka_unit_test(shrunk_file_is_an_error),
 	};
 

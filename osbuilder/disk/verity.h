@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DISK_VERITY_H
+#define DISK_VERITY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+
+/*
+ * dm-verity hash trees as `veritysetup format --no-superblock` makes them (the kernel's
+ * Documentation/admin-guide/device-mapper/verity.rst): version 1, SHA-256, 4096-byte data and hash blocks. A digest is
+ * SHA-256(salt || block); 128 digests fill a hash block, the rest is zero; levels are stored with the top first. The root
+ * hash is the digest of the top block.
+ */
+#define VERITY_BLOCK	4096u
+#define VERITY_DIGEST	32u
+#define VERITY_SALT_MAX 256u /* of the kernel's dm-verity */
+#define VERITY_DATA_MAX \
+	(UINT64_C(1) << 38) /* bytes: the digests of all blocks are held in memory */
+
+struct verity_params {
+	uint64_t data_offset,
+		data_size;    /* of the partition in the file; size a multiple of VERITY_BLOCK */
+	uint64_t hash_offset; /* where the tree goes */
+	const uint8_t *salt;
+	size_t salt_len;
+};
+
+/* Bytes of the tree over data_size bytes. */
+uint64_t verity_hash_size(uint64_t data_size);
+
+/* Reads the data, writes the tree, gives the root hash. -EINVAL for a size that is 0, uneven or over the limit. */
+int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGEST],
+		 struct error *err);
+
+#endif
