@@ -93,8 +93,6 @@ static int open_inputs(struct build *b, struct error *err)
 	const struct image_build_params *p = b->p;
 	int r;
 
-	if (!p->image_out && !p->initrd_out)
-		return error_set(err, -EINVAL, "neither an image nor an initrd is asked for");
 	r = recipe_load(p->recipe, p->recipes_dir, &b->recipe, err);
 	if (r == 0)
 		r = recipe_check_arch(b->recipe, p->arch, err);

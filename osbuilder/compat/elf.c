@@ -77,7 +77,7 @@ int elf_check_static(int fd, const char *arch, struct error *err)
 	struct elf_ident id;
 	const char *raw, *is;
 	GElf_Ehdr eh;
-	size_t len, n;
+	size_t len, n = 0;
 	int r = 0;
 
 	if (!e)

@@ -72,7 +72,10 @@ static int get_str(struct toml_value *t, const char *key, char **ret, struct err
 		return r;
 	free(*ret);
 	*ret = strdup(s);
-	return *ret ? 1 : error_oom(err);
+	if (*ret)
+		return 1;
+	error_oom(err);
+	return -ENOMEM;
 }
 
 /* As get_str(), but a value is needed and must not be empty. */
@@ -80,11 +83,11 @@ static int need_str(struct toml_value *t, const char *key, char **ret, struct er
 {
 	int r = get_str(t, key, ret, err);
 
-	if (r == 0)
+	if (r < 0)
+		return r;
+	if (r == 0 || !*ret)
 		return toml_fail(t, err, "'%s' is missing", key);
-	if (r == 1 && !**ret)
-		return toml_fail(toml_find(t, key), err, "must not be empty");
-	return r < 0 ? r : 0;
+	return **ret ? 0 : toml_fail(toml_find(t, key), err, "must not be empty");
 }
 
 /* A path inside the image: absolute, without "..". */

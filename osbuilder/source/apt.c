@@ -244,7 +244,7 @@ static int apt_get(const struct apt_root *a, const struct strv *args, struct str
 	struct process_params p;
 	int status, r;
 
-	if (strv_adds(&argv, "apt-get", "-qq", NULL) < 0 ||
+	if (strv_add(&argv, "apt-get") < 0 || strv_add(&argv, "-qq") < 0 ||
 	    strv_addf(&env, "APT_CONFIG=%s", a->conf) < 0 ||
 	    strv_add(&env, "DEBIAN_FRONTEND=noninteractive") < 0)
 		return error_oom(err);
@@ -355,7 +355,7 @@ int apt_fetch(const struct source_spec *s, const struct source_env *env, struct 
 			return r;
 	}
 	/* With an empty archive directory apt lists every file, not only those it would download. */
-	if (strv_adds(&list, "--print-uris", "-o", NULL) < 0 ||
+	if (strv_add(&list, "--print-uris") < 0 || strv_add(&list, "-o") < 0 ||
 	    strv_addf(&list, "Dir::Cache::archives=%s/none", a.dir) < 0 ||
 	    strv_add(&get, env->offline ? "--no-download" : "--download-only") < 0 ||
 	    strv_add(&get, "--download-only") < 0)

@@ -164,10 +164,10 @@ int node_attach(struct tree_node *dir, struct tree_node *n)
 	if (found)
 		return -EEXIST;
 	if (array_reserve(&dir->children, &dir->cap_children, dir->n_children + 1,
-			  sizeof(*dir->children)) < 0)
+			  sizeof(struct tree_node *)) < 0)
 		return -ENOMEM;
 	memmove(dir->children + at + 1, dir->children + at,
-		(dir->n_children - at) * sizeof(*dir->children));
+		(dir->n_children - at) * sizeof(struct tree_node *));
 	dir->children[at] = n;
 	dir->n_children++;
 	n->parent = dir;
@@ -186,7 +186,7 @@ void node_detach(struct tree_node *n)
 	if (found) {
 		dir->n_children--;
 		memmove(dir->children + at, dir->children + at + 1,
-			(dir->n_children - at) * sizeof(*dir->children));
+			(dir->n_children - at) * sizeof(struct tree_node *));
 	}
 	n->parent = NULL;
 }

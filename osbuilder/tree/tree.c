@@ -271,7 +271,7 @@ static int open_parent(struct tree *t, const char *path, unsigned flags,
 					 (int)*ret_len, name);
 		if (!child) {
 			r = make_parent(t, dir, name, *ret_len, like, &child, err);
-			if (r < 0)
+			if (r < 0 || !child)
 				return r;
 		}
 		if (!tree_is_dir(child))
@@ -329,10 +329,10 @@ static int meet_existing(struct tree *t, struct tree_node *old, const struct tre
 int tree_add(struct tree *t, const char *path, const struct tree_attr *attr, unsigned flags,
 	     struct tree_node **ret, struct error *err)
 {
-	struct tree_node *dir, *old, *n;
+	struct tree_node *dir = t->root, *old, *n;
 	struct tree_inode *ino;
-	const char *name;
-	size_t len;
+	const char *name = NULL;
+	size_t len = 0;
 	int r;
 
 	r = open_parent(t, path, flags, attr, &dir, &name, &len, err);
@@ -374,9 +374,9 @@ int tree_add(struct tree *t, const char *path, const struct tree_attr *attr, uns
 int tree_link(struct tree *t, const char *path, const char *target, unsigned flags,
 	      struct tree_node **ret, struct error *err)
 {
-	struct tree_node *dir, *old, *n, *to = NULL, *to_dir;
-	const char *name;
-	size_t len;
+	struct tree_node *dir = t->root, *old, *n, *to = NULL, *to_dir = t->root;
+	const char *name = NULL;
+	size_t len = 0;
 	int r;
 
 	r = open_parent(t, target, flags & TREE_ADD_FOLLOW, NULL, &to_dir, &name, &len, err);
@@ -441,14 +441,16 @@ int tree_move(struct tree *t, struct tree_node *n, struct tree_node *dir, const 
 
 	if (!len || len > TREE_NAME_MAX || strchr(name, '/'))
 		return error_set(err, -EINVAL, "bad name '%.64s'", name);
-	for (const struct tree_node *p = dir; p; p = p->parent)
+	if (!old_dir)
+		return error_set(err, -EINVAL, "the root cannot be moved");
+	for (const struct tree_node *p = dir; p->parent; p = p->parent)
 		if (p == n)
 			return error_set(err, -EINVAL, "cannot move a directory into itself");
 	if (tree_child(dir, name, len))
 		return error_set(err, -EEXIST, "'%s' exists already", name);
 	copy = strdup(name);
 	if (!copy || array_reserve(&dir->children, &dir->cap_children, dir->n_children + 1,
-				   sizeof(*dir->children)) < 0) {
+				   sizeof(struct tree_node *)) < 0) {
 		free(copy);
 		return error_oom(err);
 	}

@@ -189,6 +189,7 @@ static void test_remove_and_move(void **state)
 	assert_int_equal(tree_move(t, tree_lookup(t, "z"), tree_lookup(t, "z/moved"), "x", &err),
 			 -EINVAL);
 	assert_int_equal(tree_move(t, tree_lookup(t, "a"), tree_root(t), "z", &err), -EEXIST);
+	assert_int_equal(tree_move(t, tree_root(t), tree_lookup(t, "a"), "x", &err), -EINVAL);
 	tree_remove(t, tree_lookup(t, "z"));
 	assert_int_equal(tree_count(t), 2);
 	tree_remove(t, tree_root(t));
