@@ -116,7 +116,7 @@ static int root_params(const struct qemu_plan *plan, struct strbuf *out)
 	const struct vm_params *p = plan->p;
 	const char *type = p->rootfs_type && *p->rootfs_type ? p->rootfs_type : "ext4";
 	const char *dax = plan->nvdimm ? "dax" : "";
-	const char *options = str_eq(type, "ext4") ? "data=ordered,errors=remount-ro" : "";
+	const char *options = str_eq(type, "ext4") ? "errors=remount-ro" : "";
 	const char *comma = *dax && *options ? "," : "";
 
 	if (!p->image)
