@@ -47,13 +47,14 @@ static int hash_data(int fd, const struct verity_params *p, struct sha *s, uint8
 		return error_oom(err);
 	for (uint64_t off = 0; off < p->data_size; off += READ_SIZE) {
 		size_t n = (size_t)MIN(p->data_size - off, (uint64_t)READ_SIZE);
-		int r = fd_pread_full(fd, buf, n, (off_t)(p->data_offset + off));
+		uint64_t at = p->data_offset + off;
+		int r = fd_pread_full(fd, buf, n, (off_t)at);
 
 		for (size_t i = 0; r == 0 && i < n; i += VERITY_BLOCK, out += VERITY_DIGEST)
 			r = digest(s, p, buf + i, out);
 		if (r < 0)
 			return error_sys(err, r, "verity: hash data at byte %llu",
-					 (unsigned long long)(p->data_offset + off));
+					 (unsigned long long)at);
 	}
 	return 0;
 }

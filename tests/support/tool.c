@@ -2,12 +2,11 @@
 #include "support/tool.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "base/file.h"
+#include "base/parse.h"
+#include "base/process.h"
 #include "base/strbuf.h"
 #include "support/cmocka_all.h"
 
@@ -24,22 +23,23 @@ bool tool_have(const char *name)
 
 static int run(const char *cmd, char **ret_output)
 {
-	struct strbuf out = STRBUF_INIT;
-	struct strbuf full = STRBUF_INIT;
-	char buf[4096];
-	size_t n;
-	FILE *f;
-	int st;
+	struct strbuf out = STRBUF_INIT, full = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct process_params p;
+	char sh[] = "sh", dash_c[] = "-c";
+	char *argv[] = { sh, dash_c, NULL, NULL };
+	int status = 0;
 
 	assert_int_equal(strbuf_addf(&full, "PATH=" TOOL_PATH "; { %s; } 2>&1", cmd), 0);
-	f = popen(full.buf, "r");
-	assert_non_null(f);
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		assert_int_equal(strbuf_add(&out, buf, n), 0);
-	st = pclose(f);
+	argv[2] = full.buf;
+	process_params_preset(&p);
+	p.path = "/bin/sh";
+	p.argv = argv;
+	if (process_run(&p, &out, NULL, &status, &err) < 0)
+		fail_msg("%s: %s", cmd, err.msg);
 	strbuf_release(&full);
 	*ret_output = strbuf_detach(&out, NULL);
-	return WIFEXITED(st) ? WEXITSTATUS(st) : -1;
+	return process_exit_code(status);
 }
 
 int tool_run(char **ret_output, const char *fmt, ...)
@@ -72,6 +72,27 @@ char *tool_ok(const char *fmt, ...)
 	assert_int_equal(r, 0);
 	strbuf_release(&cmd);
 	return out;
+}
+
+uint64_t tool_number(const char *fmt, ...)
+{
+	struct strbuf cmd = STRBUF_INIT, text = STRBUF_INIT;
+	uint64_t n = 0;
+	char *out = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	assert_int_equal(strbuf_vaddf(&cmd, fmt, ap), 0);
+	va_end(ap);
+	assert_int_equal(run(cmd.buf, &out), 0);
+	assert_int_equal(strbuf_addstr(&text, out), 0);
+	strbuf_trim_end(&text);
+	if (parse_u64(text.buf, 10, &n) < 0)
+		fail_msg("%s: not a number: %s", cmd.buf, out);
+	strbuf_release(&cmd);
+	strbuf_release(&text);
+	free(out);
+	return n;
 }
 
 char *tool_tmpdir(void)
