@@ -74,6 +74,7 @@ static int check_manifest(const struct image_check_params *p, int fd, struct ima
 	if (r < 0)
 		return error_set(err, r, "%s", error_text(&e));
 	info->has_manifest = true;
+	info->agent_is_init = m.agent_is_init;
 	snprintf(info->arch, sizeof(info->arch), "%s", m.arch);
 	snprintf(info->agent_version, sizeof(info->agent_version), "%s",
 		 m.agent_version ? m.agent_version : "");

@@ -132,20 +132,28 @@ static int load_sources(struct build *b, struct error *err)
 	return 0;
 }
 
+/* Is what /sbin/init leads to the file that the recipe made the agent? */
+static bool agent_is_init(struct build *b)
+{
+	struct tree_node *init = tree_resolve(b->tree, "/sbin/init");
+	struct tree_node *agent = tree_resolve(b->tree, b->recipe->agent_path);
+
+	return init && init == agent;
+}
+
 static int run_passes(struct build *b, struct error *err)
 {
 	const struct recipe *rc = b->recipe;
 	const struct pass_agent_params agent = { b->agent_fd, b->p->agent, b->p->arch,
 						 rc->agent_path, rc->agent_link };
-	const struct pass_summary_params summary = { .epoch = b->p->epoch,
-						     .arch = b->p->arch,
-						     .description = rc->description,
-						     .distro_name = rc->distro_name,
-						     .distro_version = rc->distro_version,
-						     .osbuilder_version = KATA_VERSION,
-						     .agent_version = b->m.agent_version,
-						     .recipe = rc,
-						     .agent_is_init = true };
+	struct pass_summary_params summary = { .epoch = b->p->epoch,
+					       .arch = b->p->arch,
+					       .description = rc->description,
+					       .distro_name = rc->distro_name,
+					       .distro_version = rc->distro_version,
+					       .osbuilder_version = KATA_VERSION,
+					       .agent_version = b->m.agent_version,
+					       .recipe = rc };
 	int r = pass_prune(b->tree, &rc->prune, err);
 
 	if (r == 0)
@@ -154,6 +162,8 @@ static int run_passes(struct build *b, struct error *err)
 		r = pass_items(b->tree, rc, err);
 	if (r == 0)
 		r = pass_agent(b->tree, &agent, err);
+	b->m.agent_is_init = r == 0 && agent_is_init(b);
+	summary.agent_is_init = b->m.agent_is_init;
 	if (r == 0)
 		r = pass_summary(b->tree, &summary, err);
 	if (r == 0)

@@ -58,6 +58,7 @@ struct image_info {
 	char arch[16], filesystem[16];
 	unsigned n_parts;
 	struct disk_extent parts[DISK_PARTS_MAX];
+	bool agent_is_init;			    /* says the manifest */
 	char agent_version[64], agent_protocol[64]; /* empty when not known */
 };
 struct image_check_params {

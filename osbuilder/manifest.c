@@ -76,6 +76,7 @@ int manifest_to_json(const struct manifest *m, struct strbuf *out, struct error 
 	json_out_string(&o, "uuid", *m->uuid ? m->uuid : NULL);
 	json_out_object(&o, "agent");
 	json_out_string(&o, "path", m->agent_path);
+	json_out_bool(&o, "init", m->agent_is_init);
 	json_out_string(&o, "version", m->agent_version);
 	json_out_string(&o, "protocol", m->agent_protocol);
 	json_out_string(&o, "sha256", m->agent_sha256);
@@ -170,6 +171,8 @@ static int read_agent(const struct json_value *root, struct manifest *m, struct 
 
 	if (r == 0)
 		r = get_copy(agent, "path", true, &m->agent_path, err);
+	if (r == 0)
+		r = json_need_bool(agent, "init", &m->agent_is_init, err);
 	if (r == 0)
 		r = get_copy(agent, "version", false, &m->agent_version, err);
 	if (r == 0)

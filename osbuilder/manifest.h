@@ -23,7 +23,8 @@
  *	dax			the image has the DAX header
  *	partitions		[{"offset", "size"}] in bytes, of the file
  *	uuid			of the file system (image)
- *	agent			{"path", "version", "protocol", "sha256"}; version and protocol null when the binary does not say
+ *	agent			{"path", "init", "version", "protocol", "sha256"}; init: /sbin/init is the agent; version and
+ *				protocol are null when the binary does not say
  *	kernel_options		["CONFIG_EXT4_FS", ...] that the guest kernel must have built in
  *	packages		[{"name", "version", "architecture", "sha256"}]
  *
@@ -45,6 +46,7 @@ struct manifest {
 	struct disk_extent parts[DISK_PARTS_MAX];
 	char uuid[37];					   /* empty for an initrd */
 	char *agent_path, *agent_version, *agent_protocol; /* the last two may be NULL */
+	bool agent_is_init;
 	char agent_sha256[2 * SHA_SIZE_256 + 1];
 	struct source_packages packages;
 };

@@ -238,6 +238,7 @@ def main():
         m = check_manifest(f"{deb}/kata-containers.img", "image")
         names = {pkg["name"] for pkg in m["packages"]}
         assert {"bash", "libc6", "iptables", "kmod"} <= names and "dpkg" not in names, names
+        assert m["agent"]["init"] is True and m["agent"]["path"] == "/usr/bin/kata-agent", m
         assert all(re.fullmatch(r"[0-9a-f]{64}", pkg["sha256"]) for pkg in m["packages"])
 
     @case("debian image: e2fsck, merged /usr, accounts, summary, links")

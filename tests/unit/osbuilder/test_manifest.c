@@ -12,13 +12,13 @@
 #include "support/tool.h"
 
 #define H64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define GOOD                                                                                        \
-	"{\"format\":1,\"kind\":\"image\",\"size\":10,\"sha512\":\"" H64 H64 "\","                  \
-	"\"architecture\":\"x86_64\",\"recipe\":\"r\",\"source_date_epoch\":5,"                     \
-	"\"filesystem\":\"ext4\",\"dax\":true,\"partitions\":[{\"offset\":3145728,\"size\":4096}]," \
-	"\"uuid\":\"6f9e0ac3-f61c-816f-939b-ab5a8cb40ccc\","                                        \
-	"\"agent\":{\"path\":\"/sbin/init\",\"version\":\"1\",\"protocol\":null,\"sha256\":\"" H64  \
-	"\"},\"later\":7,\"packages\":[{\"name\":\"n\",\"version\":\"v\",\"architecture\":\"all\"," \
+#define GOOD                                                                                                     \
+	"{\"format\":1,\"kind\":\"image\",\"size\":10,\"sha512\":\"" H64 H64 "\","                               \
+	"\"architecture\":\"x86_64\",\"recipe\":\"r\",\"source_date_epoch\":5,"                                  \
+	"\"filesystem\":\"ext4\",\"dax\":true,\"partitions\":[{\"offset\":3145728,\"size\":4096}],"              \
+	"\"uuid\":\"6f9e0ac3-f61c-816f-939b-ab5a8cb40ccc\","                                                     \
+	"\"agent\":{\"path\":\"/sbin/init\",\"init\":true,\"version\":\"1\",\"protocol\":null,\"sha256\":\"" H64 \
+	"\"},\"later\":7,\"packages\":[{\"name\":\"n\",\"version\":\"v\",\"architecture\":\"all\","              \
 	"\"sha256\":\"" H64 "\"}]}"
 
 static void test_round_trip(void **state)
@@ -32,6 +32,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(a.size, 10);
 	assert_int_equal(a.n_parts, 1);
 	assert_int_equal(a.parts[0].offset, 3145728);
+	assert_true(a.agent_is_init);
 	assert_string_equal(a.agent_version, "1");
 	assert_null(a.agent_protocol);
 	assert_string_equal(a.packages.v[0].sha256, H64);
