@@ -63,13 +63,13 @@ static int scan_string(struct scan *sc)
 
 static void mark_u64(char *at, size_t len, uint64_t value)
 {
-	size_t pad = len - 2 - strlen(U64_MARK) - U64_MARK_DIGITS;
+	size_t pad = len - 2 - (sizeof(U64_MARK) - 1) - U64_MARK_DIGITS;
 
 	at[0] = '"';
-	memcpy(at + 1, U64_MARK, strlen(U64_MARK));
+	memcpy(at + 1, U64_MARK, (sizeof(U64_MARK) - 1));
 	for (size_t i = 0; i < U64_MARK_DIGITS; i++, value >>= 6)
-		at[1 + strlen(U64_MARK) + i] = digits64[value & 63];
-	memset(at + 1 + strlen(U64_MARK) + U64_MARK_DIGITS, 'A', pad);
+		at[1 + (sizeof(U64_MARK) - 1) + i] = digits64[value & 63];
+	memset(at + 1 + (sizeof(U64_MARK) - 1) + U64_MARK_DIGITS, 'A', pad);
 	at[len - 1] = '"';
 }
 
@@ -157,7 +157,7 @@ static int copy_array(struct json_doc *doc, json_t *j, struct json_value *v, str
 		struct json_value *kid = NULL;
 		int r = copy_value(doc, json_array_get(j, i), v, &kid, err);
 
-		if (r < 0)
+		if (r < 0 || !kid)
 			return r;
 		kid->index = i;
 		*tail = kid;
@@ -180,7 +180,7 @@ static int copy_object(struct json_doc *doc, json_t *j, struct json_value *v, st
 		struct json_value *kid = NULL;
 		int r = copy_value(doc, member, v, &kid, err);
 
-		if (r < 0)
+		if (r < 0 || !kid)
 			return r;
 		kid->index = i++;
 		kid->key = arena_strdup(&doc->arena, key);
@@ -247,7 +247,7 @@ static int syntax_error(struct error *err, json_error_t *je)
 int json_parse_text(struct json_doc *doc, const char *text, size_t len, struct error *err)
 {
 	_cleanup_free_ char *copy = malloc(len + 1);
-	struct scan sc = { .text = copy, .p = copy, .end = copy + len, .err = err };
+	struct scan sc = { .text = copy, .p = copy, .err = err };
 	json_error_t je = { 0 };
 	json_t *j;
 	int r;
@@ -256,6 +256,7 @@ int json_parse_text(struct json_doc *doc, const char *text, size_t len, struct e
 		return error_oom(err);
 	memcpy(copy, text, len);
 	copy[len] = '\0';
+	sc.end = copy + len;
 	r = scan_text(&sc);
 	if (r < 0)
 		return r;

@@ -50,9 +50,12 @@ struct toml_key {
 
 /* toml_scan.c: lexical level */
 void toml_locate(struct toml_parser *ps, const char *at, unsigned int *line, unsigned int *column);
-int toml_error_code(struct toml_parser *ps, int code, const char *at, const char *fmt, ...)
+void toml_report(struct toml_parser *ps, int code, const char *at, const char *fmt, ...)
 	_printf_(4, 5);
-#define toml_error(ps, at, ...) toml_error_code((ps), -EINVAL, (at), __VA_ARGS__)
+/* Macros, so that the code they return is visible to readers and analysers of the caller. */
+#define toml_error_code(ps, code, at, ...) (toml_report((ps), (code), (at), __VA_ARGS__), (code))
+#define toml_error(ps, at, ...)		   toml_error_code(ps, -EINVAL, at, __VA_ARGS__)
+#define toml_oom(ps)			   (error_oom((ps)->err), -ENOMEM)
 /* "end of file", "a line break", "'x'": what stands at p, for messages. */
 const char *toml_seen(const struct toml_parser *ps, char buf[16]);
 /* UTF-8, control characters and lone carriage returns, for the whole text at once. */

@@ -43,7 +43,7 @@ static ssize_t take_digits(struct toml_parser *ps, const char *s, size_t len, in
 		} else if (digit_value(s[i]) >= base) {
 			break;
 		} else if (strbuf_addch(&ps->scratch, s[i]) < 0) {
-			return error_oom(ps->err);
+			return toml_oom(ps);
 		}
 		i++;
 	}
@@ -92,7 +92,7 @@ static int scan_float_rest(struct toml_parser *ps, const char *s, size_t len, si
 
 	if (i < len && s[i] == '.') {
 		if (strbuf_addch(&ps->scratch, '.') < 0)
-			return error_oom(ps->err);
+			return toml_oom(ps);
 		i++;
 		n = take_digits(ps, s + i, len - i, 10);
 		if (n <= 0)
@@ -101,11 +101,11 @@ static int scan_float_rest(struct toml_parser *ps, const char *s, size_t len, si
 	}
 	if (i < len && (s[i] == 'e' || s[i] == 'E')) {
 		if (strbuf_addch(&ps->scratch, 'e') < 0)
-			return error_oom(ps->err);
+			return toml_oom(ps);
 		i++;
 		if (i < len && (s[i] == '+' || s[i] == '-')) {
 			if (strbuf_addch(&ps->scratch, s[i++]) < 0)
-				return error_oom(ps->err);
+				return toml_oom(ps);
 		}
 		n = take_digits(ps, s + i, len - i, 10);
 		if (n <= 0)
@@ -178,7 +178,8 @@ static int take_date(const char *s, size_t len, struct toml_datetime *dt)
 	int d = fixed_digits(s, len, 8, 2);
 	bool leap = y >= 0 && y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
 
-	if (y < 0 || s[4] != '-' || m < 1 || m > 12 || s[7] != '-' || d < 1)
+	/* The numbers first: that they are there says that the bytes between them are. */
+	if (y < 0 || m < 1 || m > 12 || d < 1 || s[4] != '-' || s[7] != '-')
 		return -EINVAL;
 	if (d > days[m - 1] + (m == 2 && leap ? 1 : 0))
 		return -EINVAL;
@@ -196,7 +197,7 @@ static ssize_t take_time(const char *s, size_t len, struct toml_datetime *dt)
 	uint32_t scale = 100000000;
 	size_t i = 8;
 
-	if (h < 0 || h > 23 || s[2] != ':' || m < 0 || m > 59 || s[5] != ':' || sec < 0 || sec > 60)
+	if (h < 0 || h > 23 || m < 0 || m > 59 || sec < 0 || sec > 60 || s[2] != ':' || s[5] != ':')
 		return -EINVAL;
 	dt->hour = (uint8_t)h;
 	dt->minute = (uint8_t)m;

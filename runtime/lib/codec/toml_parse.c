@@ -37,7 +37,7 @@ static int new_value(struct toml_parser *ps, enum toml_type type, const char *at
 		return toml_error_code(ps, -EFBIG, at, "more than %d values", TOML_MAX_VALUES);
 	v = arena_new(&ps->doc->arena, struct toml_value);
 	if (!v)
-		return error_oom(ps->err);
+		return toml_oom(ps);
 	ps->doc->n_values++;
 	v->type = type;
 	v->doc = ps->doc;
@@ -89,7 +89,7 @@ static int parse_key_part(struct toml_parser *ps, struct toml_key *ret)
 	char seen[16];
 	size_t len;
 
-	ret->at = at;
+	*ret = (struct toml_key){ .s = "", .at = at };
 	if (ps->p < ps->end && (*ps->p == '"' || *ps->p == '\''))
 		return toml_scan_string(ps, false, &ret->s, &ret->len);
 	while (ps->p < ps->end && toml_bare_key_char((unsigned char)*ps->p))
@@ -99,7 +99,7 @@ static int parse_key_part(struct toml_parser *ps, struct toml_key *ret)
 		return toml_error(ps, at, "expected a key, got %s", toml_seen(ps, seen));
 	ret->len = len;
 	ret->s = arena_memdup0(&ps->doc->arena, at, len);
-	return ret->s ? 0 : error_oom(ps->err);
+	return ret->s ? 0 : toml_oom(ps);
 }
 
 /* "a . b . c": up to `max` parts. Returns how many. */
@@ -156,7 +156,7 @@ static int enter_dotted(struct toml_parser *ps, struct toml_value *table,
 static int parse_pair(struct toml_parser *ps, struct toml_value *table, size_t depth)
 {
 	struct toml_key parts[TOML_MAX_DEPTH];
-	struct toml_value *v, *there;
+	struct toml_value *v = NULL, *there;
 	char seen[16];
 	int r, n;
 
@@ -177,7 +177,7 @@ static int parse_pair(struct toml_parser *ps, struct toml_value *table, size_t d
 	if (there)
 		return key_error(ps, &parts[n - 1], there, "is defined already");
 	r = parse_value(ps, depth + (size_t)n, &v);
-	if (r < 0)
+	if (r < 0 || !v)
 		return r;
 	add_member(table, &parts[n - 1], v);
 	return 0;
@@ -186,7 +186,7 @@ static int parse_pair(struct toml_parser *ps, struct toml_value *table, size_t d
 /* p is behind the '['. */
 static int parse_array(struct toml_parser *ps, struct toml_value *array, size_t depth)
 {
-	struct toml_value *v;
+	struct toml_value *v = NULL;
 	char seen[16];
 	int r;
 
@@ -195,7 +195,7 @@ static int parse_array(struct toml_parser *ps, struct toml_value *array, size_t 
 		if (ps->p < ps->end && *ps->p == ']')
 			break;
 		r = parse_value(ps, depth + 1, &v);
-		if (r < 0)
+		if (r < 0 || !v)
 			return r;
 		append(array, v);
 		toml_skip_blank(ps);
@@ -241,7 +241,7 @@ static int parse_inline_table(struct toml_parser *ps, struct toml_value *table, 
 
 static int parse_value(struct toml_parser *ps, size_t depth, struct toml_value **ret)
 {
-	struct toml_value *v;
+	struct toml_value *v = NULL;
 	int r;
 
 	if (depth >= TOML_MAX_DEPTH)

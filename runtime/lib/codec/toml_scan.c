@@ -23,7 +23,7 @@ void toml_locate(struct toml_parser *ps, const char *at, unsigned int *line, uns
 	*column = c->column;
 }
 
-int toml_error_code(struct toml_parser *ps, int code, const char *at, const char *fmt, ...)
+void toml_report(struct toml_parser *ps, int code, const char *at, const char *fmt, ...)
 {
 	unsigned int line, column;
 	char msg[512];
@@ -33,7 +33,7 @@ int toml_error_code(struct toml_parser *ps, int code, const char *at, const char
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
 	toml_locate(ps, at, &line, &column);
-	return error_set(ps->err, code, "%s:%u:%u: %s", ps->doc->name, line, column, msg);
+	error_set(ps->err, code, "%s:%u:%u: %s", ps->doc->name, line, column, msg);
 }
 
 const char *toml_seen(const struct toml_parser *ps, char buf[16])

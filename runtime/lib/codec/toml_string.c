@@ -91,13 +91,12 @@ static int scan_escape(struct toml_parser *ps, bool multi_line)
 		r = scan_code_point(ps, at, digits, &cp);
 		if (r < 0)
 			return r;
-		return add_utf8(&ps->scratch, cp) < 0 ? error_oom(ps->err) : 0;
+		return add_utf8(&ps->scratch, cp) < 0 ? toml_oom(ps) : 0;
 	}
 	for (size_t i = 0; i + 1 < sizeof(plain); i += 2) {
 		if (plain[i] == *ps->p) {
 			ps->p++;
-			return strbuf_addch(&ps->scratch, plain[i + 1]) < 0 ? error_oom(ps->err)
-									    : 0;
+			return strbuf_addch(&ps->scratch, plain[i + 1]) < 0 ? toml_oom(ps) : 0;
 		}
 	}
 	return toml_error(ps, at, "unknown escape: backslash and %s", toml_seen(ps, seen));
@@ -128,14 +127,14 @@ static int scan_multi_line(struct toml_parser *ps, const char *at, char quote)
 				n = n > 5 ? 5 : n;
 				ps->p += n;
 				r = strbuf_add(&ps->scratch, (char[2]){ quote, quote }, n - 3);
-				return r < 0 ? error_oom(ps->err) : 0;
+				return r < 0 ? toml_oom(ps) : 0;
 			}
 		}
 		if (*ps->p == '\\' && quote == '"') {
 			r = scan_escape(ps, true);
 		} else {
 			if (*ps->p != '\r' && strbuf_addch(&ps->scratch, *ps->p) < 0)
-				return error_oom(ps->err);
+				return toml_oom(ps);
 			ps->p++;
 		}
 	}
@@ -155,7 +154,7 @@ static int scan_single_line(struct toml_parser *ps, const char *at, char quote)
 			r = scan_escape(ps, false);
 		} else {
 			if (strbuf_addch(&ps->scratch, *ps->p) < 0)
-				return error_oom(ps->err);
+				return toml_oom(ps);
 			ps->p++;
 		}
 	}
@@ -182,7 +181,7 @@ int toml_scan_string(struct toml_parser *ps, bool multi_line, const char **ret, 
 		return r;
 	*ret = arena_memdup0(&ps->doc->arena, ps->scratch.buf, ps->scratch.len);
 	if (!*ret)
-		return error_oom(ps->err);
+		return toml_oom(ps);
 	*ret_len = ps->scratch.len;
 	return 0;
 }

@@ -124,7 +124,7 @@ static int read_hugepage_limit(struct oci_reader *rd, const struct json_value *v
 
 static int read_priority(struct oci_reader *rd, const struct json_value *v, void *element)
 {
-	__typeof__(((struct oci_resources *)NULL)->network.priorities) p = element;
+	struct oci_interface_priority *p = element;
 	const char *name = NULL;
 	int r;
 

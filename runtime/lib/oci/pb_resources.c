@@ -139,7 +139,7 @@ static int make_cpu(struct arena *a, const struct oci_resources *res, Grpc__Linu
 
 static void *make_priority(struct arena *a, const void *src)
 {
-	const __typeof__(*((struct oci_resources *)NULL)->network.priorities) *p = src;
+	const struct oci_interface_priority *p = src;
 	Grpc__LinuxInterfacePriority *m =
 		oci_pb_new(a, &grpc__linux_interface_priority__descriptor);
 
@@ -329,7 +329,7 @@ static int read_cpu(struct oci_pb_reader *rd, const Grpc__LinuxCPU *m, struct oc
 static int read_priority(struct oci_pb_reader *rd, const void *msg, void *element)
 {
 	const Grpc__LinuxInterfacePriority *m = msg;
-	__typeof__(((struct oci_resources *)NULL)->network.priorities) p = element;
+	struct oci_interface_priority *p = element;
 
 	p->priority = m->priority;
 	return oci_pb_read_text(rd, m->name, &p->name);

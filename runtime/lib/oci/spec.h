@@ -135,6 +135,11 @@ struct oci_hugepage_limit {
 	uint64_t limit;
 };
 
+struct oci_interface_priority {
+	char *name;
+	uint32_t priority;
+};
+
 struct oci_resources {
 	struct oci_device_rule *devices;
 	size_t n_devices;
@@ -165,10 +170,7 @@ struct oci_resources {
 	struct {
 		bool has_class_id;
 		uint32_t class_id;
-		struct {
-			char *name;
-			uint32_t priority;
-		} * priorities;
+		struct oci_interface_priority *priorities;
 		size_t n_priorities;
 	} network;
 	struct oci_kv *unified; /* cgroup v2 file → value */

@@ -164,6 +164,11 @@ static const struct toml_case invalid[] = {
 	CASE("a = yes", "t:1:5: 'yes' is no value (a string needs quotes)"),
 	CASE("a = null", "t:1:5: 'null' is no value (a string needs quotes)"),
 	/* dates and times */
+	CASE("a = 1979-05", "t:1:5: '1979-05' is no valid date or time"),
+	CASE("a = 1979-05-27T07", "t:1:5: '1979-05-27T07' is no valid date or time"),
+	CASE("a = 1979-05-27T07:32:", "t:1:5: '1979-05-27T07:32:' is no valid date or time"),
+	CASE("a = 07:", "t:1:5: '07:' is no valid date or time"),
+	CASE("a = 1979-", "t:1:5: '1979-' is no valid date or time"),
 	CASE("a = 1979-13-01", "t:1:5: '1979-13-01' is no valid date or time"),
 	CASE("a = 1979-00-01", "t:1:5: '1979-00-01' is no valid date or time"),
 	CASE("a = 1979-02-29", "t:1:5: '1979-02-29' is no valid date or time"),
