@@ -16,7 +16,6 @@
 /* What upstream assumes for keys that the file does not have (its amd64 template). */
 #define DEFAULT_QEMU	      "/usr/bin/qemu-system-x86_64"
 #define DEFAULT_KERNEL	      "/usr/share/kata-containers/vmlinux.container"
-#define DEFAULT_VIRTIOFSD     "/usr/libexec/virtiofsd"
 #define DEFAULT_MEMORY_MIB    2048
 #define DEFAULT_DIAL_TIMEOUT  45
 #define DEFAULT_CREATE_TMO    60
@@ -80,9 +79,8 @@ static struct config *config_new(const char *path)
 	c->create_container_timeout = DEFAULT_CREATE_TMO;
 	c->disable_guest_seccomp = true;
 	if (!c->path || replace(&c->hypervisor_path, DEFAULT_QEMU) < 0 ||
-	    replace(&c->kernel, DEFAULT_KERNEL) < 0 ||
-	    replace(&c->virtio_fs_daemon, DEFAULT_VIRTIOFSD) < 0 ||
-	    replace(&c->virtio_fs_cache, "auto") < 0 || replace(&c->rootfs_type, "ext4") < 0)
+	    replace(&c->kernel, DEFAULT_KERNEL) < 0 || replace(&c->virtio_fs_cache, "auto") < 0 ||
+	    replace(&c->rootfs_type, "ext4") < 0)
 		return config_free(c);
 	return c;
 }

@@ -50,7 +50,7 @@ struct config {
 	uint32_t max_vcpus;  /* 0: as many as the host has */
 	uint32_t memory_mib; /* at least CONFIG_MIN_MEMORY_MIB */
 	enum config_shared_fs shared_fs;
-	char *virtio_fs_daemon;
+	char *virtio_fs_daemon; /* NULL: looked for where distributions put it */
 	char *virtio_fs_cache;
 	uint32_t virtio_fs_queue_size;
 	struct strv virtio_fs_extra_args;

@@ -348,7 +348,7 @@ static int disk_args(const struct qemu_plan *plan, struct strv *sv)
 static int other_args(const struct qemu_plan *plan, struct strv *sv)
 {
 	const struct vm_params *p = plan->p;
-	const char *bus = qemu_is_pci(plan->machine) ? "pci" : "device";
+	const char *bus = qemu_is_pci(plan->machine) ? "pci" : "device", *slot;
 	char at[48];
 	int r;
 
@@ -359,10 +359,12 @@ static int other_args(const struct qemu_plan *plan, struct strv *sv)
 	if (r < 0 || !p->fs)
 		return r;
 	r = add(sv, "-chardev", "socket,id=fs0,path=%s", p->fs->socket);
+	slot = at_slot(plan, QEMU_SLOT_FS, at);
+	if (*slot) /* this device was never a legacy one and has no such property */
+		slot += strlen(",disable-legacy=on");
 	if (r >= 0)
 		r = add(sv, "-device", "vhost-user-fs-%s,chardev=fs0,tag=%s,queue-size=%u%s", bus,
-			p->fs->tag, p->fs->queue_size ? p->fs->queue_size : 1024,
-			at_slot(plan, QEMU_SLOT_FS, at));
+			p->fs->tag, p->fs->queue_size ? p->fs->queue_size : 1024, slot);
 	return r;
 }
 

@@ -116,9 +116,14 @@ static int step_spec(struct launch *l, void *data, struct error *err)
 static void on_virtiofsd_exit(int wait_status, void *data)
 {
 	struct sandbox *sb = data;
+	struct error err = ERROR_INIT;
 
-	log_error("virtiofsd ended with status 0x%x", (unsigned)wait_status);
-	sandbox_lost_later(sb, "virtiofsd ended");
+	error_set(&err, -EIO, "virtiofsd ended with status 0x%x; see the log",
+		  (unsigned)wait_status);
+	if (sb->launching && sb->phase == SANDBOX_LAUNCHING)
+		launch_step_done(sb->launching->launch, &err);
+	else
+		sandbox_lost_later(sb, err.msg);
 }
 
 static int step_virtiofsd(struct launch *l, void *data, struct error *err)

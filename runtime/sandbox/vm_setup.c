@@ -22,9 +22,7 @@ static bool agent_is_init(const char *image)
 	_cleanup_manifest_ struct manifest m;
 
 	memset(&m, 0, sizeof(m));
-	return manifest_load(image, &m, NULL) == 0 && m.agent_path &&
-	       (str_eq(m.agent_path, "/sbin/init") || str_eq(m.agent_path, "sbin/init") ||
-		str_eq(m.agent_path, "/usr/sbin/init"));
+	return manifest_load(image, &m, NULL) == 0 && m.agent_is_init;
 }
 
 int setup_check_assets(struct sandbox *sb, struct error *err)

@@ -69,11 +69,15 @@ int virtiofsd_start(struct loop *loop, const struct virtiofsd_params *p,
 	int r;
 
 	if (!path)
-		return error_set(err, -ENOENT, "virtiofsd: %s",
-				 p->path ? p->path : "not installed");
+		return error_set(err, -ENOENT, "virtiofsd: %s%s",
+				 p->path ? p->path : "not installed",
+				 p->path ? ": missing or not executable" : "");
 	r = fd_unix_listen(p->socket, 1, &listen_fd, err);
 	if (r < 0)
 		return r;
+	r = fd_set_nonblock(listen_fd, false); /* the daemon waits in accept */
+	if (r < 0)
+		return error_sys(err, r, "%s", p->socket);
 	v = new0(struct virtiofsd);
 	if (!v)
 		return error_oom(err);
