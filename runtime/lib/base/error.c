@@ -12,7 +12,7 @@ static void mark_cut(char *buf, size_t size, int want)
 		memcpy(buf + size - 4, "...", 4);
 }
 
-static void format(char *buf, size_t size, const char *fmt, va_list ap)
+static _printf_(3, 0) void format(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(buf, size, fmt, ap);
 
