@@ -19,6 +19,8 @@ struct agent_client {
 	struct ttrpc_client *ttrpc;
 };
 
+/* The agent is this machine's PID 1 and listens on $KATA_TEST_AGENT_ADDR (tests/integration/boot_agent.py): none is started. */
+bool agent_client_in_guest(void);
 /* NULL when tests can run here, else why not. */
 const char *agent_client_missing(void);
 int agent_client_start(struct agent_client *c);

@@ -59,7 +59,7 @@ static void test_guest_details(void **state)
 	d = ((Grpc__GuestDetailsResponse *)resp)->agent_details;
 	assert_non_null(d);
 	assert_string_equal(d->version, KATA_VERSION);
-	assert_int_equal(d->init_daemon, 0);
+	assert_int_equal(d->init_daemon, agent_client_in_guest());
 	assert_int_equal(d->n_extra_features, 2);
 	assert_non_null(str_after(d->extra_features[0], "boot-usec="));
 	assert_non_null(str_after(d->extra_features[1], "ready-usec="));
