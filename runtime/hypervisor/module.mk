@@ -6,3 +6,8 @@ $(eval $(call lib,hypervisor,$(HYPERVISOR_SRCS)))
 # A guest with a test's init, booted through the driver.
 $(eval $(call prog,$(G),test-echo-init,tests/integration/vm/echo_init.c,,))
 $(eval $(call prog,$(H),test-vm-vsock,tests/integration/vm/vm_vsock.c,hypervisor vmm codec base,-ljansson))
+
+HYPERVISOR_TEST_LIBS := hypervisor vmm codec base
+$(eval $(call fuzz,qmp,$(HYPERVISOR_TEST_LIBS),-ljansson))
+$(foreach t,test_kernel_check test_qemu test_qemu_args test_qemu_console test_qmp,\
+	$(eval $(call unit,runtime/hypervisor/$(t),$(HYPERVISOR_TEST_LIBS),-ljansson)))

@@ -14,8 +14,7 @@
 #define QEMU_SLOT_FS	  0x04
 #define QEMU_SLOT_RNG	  0x05
 #define QEMU_SLOT_IMAGE	  0x06
-#define QEMU_SLOT_PVPANIC 0x07
-#define QEMU_SLOT_DISK	  0x08
+#define QEMU_SLOT_DISK	  0x08 /* and on */
 #define QEMU_SLOT_LAST	  0x1e
 #define QEMU_MAX_DISKS	  (QEMU_SLOT_LAST - QEMU_SLOT_DISK + 1)
 /* microvm has 24 virtio-mmio transports; the others use five of them. */

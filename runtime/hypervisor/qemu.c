@@ -130,7 +130,8 @@ static void on_event(const char *name, const struct json_value *info, void *data
 	} else if (str_eq(name, "SHUTDOWN")) {
 		const char *reason = "";
 
-		json_get_string(info, "reason", &reason, NULL);
+		if (info && json_get_string(info, "reason", &reason, NULL) < 0)
+			return;
 		vm->powered_off = str_eq(reason, "guest-shutdown");
 		vm->was_reset = str_eq(reason, "guest-reset");
 		if (str_eq(reason, "guest-panic"))

@@ -2,6 +2,7 @@
 #include "hypervisor/qemu-internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MIB		   (1ULL << 20)
@@ -188,18 +189,23 @@ static int add(struct strv *sv, const char *key, const char *fmt, ...)
 	return strv_add(sv, sb.buf);
 }
 
-/* The end of a device option: its place on the PCI bus. Modern virtio only. */
-static const char *at_slot(const struct qemu_plan *plan, unsigned slot, char buf[48])
-{
-	static const char digits[] = "0123456789abcdef";
+#define SLOT_MAX 48
 
-	if (!qemu_is_pci(plan->machine)) {
-		buf[0] = '\0';
-		return buf;
-	}
-	memcpy(buf, ",disable-legacy=on,addr=0x00", sizeof(",disable-legacy=on,addr=0x00"));
-	buf[strlen(buf) - 2] = digits[slot >> 4];
-	buf[strlen(buf) - 1] = digits[slot & 15];
+/* The end of a device option: its place on the PCI bus; nothing on machines without one. */
+static const char *slot_only(const struct qemu_plan *plan, unsigned slot, char buf[SLOT_MAX])
+{
+	buf[0] = '\0';
+	if (qemu_is_pci(plan->machine))
+		snprintf(buf, SLOT_MAX, ",addr=0x%02x", slot);
+	return buf;
+}
+
+/* The same for virtio devices that can be legacy ones too, which costs a second set of registers. */
+static const char *at_slot(const struct qemu_plan *plan, unsigned slot, char buf[SLOT_MAX])
+{
+	buf[0] = '\0';
+	if (qemu_is_pci(plan->machine))
+		snprintf(buf, SLOT_MAX, ",disable-legacy=on,addr=0x%02x", slot);
 	return buf;
 }
 
@@ -264,7 +270,7 @@ static int boot_args(const struct qemu_plan *plan, struct strv *sv)
 {
 	_cleanup_strbuf_ struct strbuf cmdline = STRBUF_INIT;
 	const struct vm_params *p = plan->p;
-	char at[48];
+	char at[SLOT_MAX];
 	int r;
 
 	r = qemu_kernel_params(plan, &cmdline);
@@ -296,7 +302,7 @@ static int boot_args(const struct qemu_plan *plan, struct strv *sv)
 static int console_args(const struct qemu_plan *plan, struct strv *sv)
 {
 	const char *bus = qemu_is_pci(plan->machine) ? "pci" : "device";
-	char at[48];
+	char at[SLOT_MAX];
 	int r;
 
 	r = add(sv, "-chardev", "socket,id=con0,fd=%d", plan->console_fd);
@@ -311,7 +317,7 @@ static int console_args(const struct qemu_plan *plan, struct strv *sv)
 static int vsock_args(const struct qemu_plan *plan, struct strv *sv)
 {
 	const char *bus = qemu_is_pci(plan->machine) ? "pci" : "device";
-	char at[48];
+	char at[SLOT_MAX];
 	int r;
 
 	at_slot(plan, QEMU_SLOT_VSOCK, at);
@@ -331,7 +337,7 @@ static int disk_args(const struct qemu_plan *plan, struct strv *sv)
 
 	for (size_t i = 0; r >= 0 && i < p->n_disks; i++) {
 		const struct vm_disk *d = &p->disks[i];
-		char at[48];
+		char at[SLOT_MAX];
 
 		r = add(sv, "-drive",
 			"if=none,id=drive-%s,file=%s,format=raw,readonly=%s,cache.direct=off,"
@@ -348,8 +354,8 @@ static int disk_args(const struct qemu_plan *plan, struct strv *sv)
 static int other_args(const struct qemu_plan *plan, struct strv *sv)
 {
 	const struct vm_params *p = plan->p;
-	const char *bus = qemu_is_pci(plan->machine) ? "pci" : "device", *slot;
-	char at[48];
+	const char *bus = qemu_is_pci(plan->machine) ? "pci" : "device";
+	char at[SLOT_MAX];
 	int r;
 
 	r = add(sv, "-object", "rng-random,id=rng0,filename=/dev/urandom");
@@ -359,12 +365,10 @@ static int other_args(const struct qemu_plan *plan, struct strv *sv)
 	if (r < 0 || !p->fs)
 		return r;
 	r = add(sv, "-chardev", "socket,id=fs0,path=%s", p->fs->socket);
-	slot = at_slot(plan, QEMU_SLOT_FS, at);
-	if (*slot) /* this device was never a legacy one and has no such property */
-		slot += strlen(",disable-legacy=on");
 	if (r >= 0)
 		r = add(sv, "-device", "vhost-user-fs-%s,chardev=fs0,tag=%s,queue-size=%u%s", bus,
-			p->fs->tag, p->fs->queue_size ? p->fs->queue_size : 1024, slot);
+			p->fs->tag, p->fs->queue_size ? p->fs->queue_size : 1024,
+			slot_only(plan, QEMU_SLOT_FS, at));
 	return r;
 }
 

@@ -17,7 +17,7 @@ struct qmp;
 
 /* The answer to a command: the value of "return", or err with QEMU's text. Not called after qmp_free(). */
 typedef void (*qmp_reply_fn)(const struct json_value *ret, const struct error *err, void *data);
-/* info: the event's "data" object; NULL when it has none. */
+/* info: the event's "data", whatever it is; NULL when it has none. */
 typedef void (*qmp_event_fn)(const char *name, const struct json_value *info, void *data);
 /* The connection ended (-ENOTCONN) or broke the protocol (-EPROTO). Commands without an answer have failed before this. */
 typedef void (*qmp_end_fn)(const struct error *err, void *data);
