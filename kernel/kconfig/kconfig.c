@@ -52,13 +52,15 @@ const struct kconfig_option *kconfig_find(const struct kconfig *kc, const char *
 static int insert(struct kconfig *kc, size_t at, const char *name, const char *value,
 		  const char *file, unsigned int line)
 {
-	_cleanup_free_ char *n = strdup(name);
-	_cleanup_free_ char *v = strdup(value);
+	struct kconfig_option o = { strdup(name), strdup(value), file, line };
 
-	if (!n || !v || array_reserve(&kc->v, &kc->cap, kc->n + 1, sizeof(*kc->v)) < 0)
+	if (!o.name || !o.value || array_reserve(&kc->v, &kc->cap, kc->n + 1, sizeof(*kc->v)) < 0) {
+		free(o.name);
+		free(o.value);
 		return -ENOMEM;
+	}
 	memmove(&kc->v[at + 1], &kc->v[at], (kc->n - at) * sizeof(*kc->v));
-	kc->v[at] = (struct kconfig_option){ steal_ptr(n), steal_ptr(v), file, line };
+	kc->v[at] = o;
 	kc->n++;
 	return 0;
 }
@@ -199,12 +201,15 @@ static int parse_span(struct kconfig *kc, const char *p, size_t len, const char 
 
 static int keep_file(struct kconfig *kc, const char *file, const char **ret)
 {
-	_cleanup_free_ char *copy = strdup(file);
+	char *copy;
 
-	if (!copy || array_reserve(&kc->files, &kc->cap_files, kc->n_files + 1, sizeof(char *)) < 0)
+	if (array_reserve(&kc->files, &kc->cap_files, kc->n_files + 1, sizeof(char *)) < 0)
+		return -ENOMEM;
+	copy = strdup(file);
+	if (!copy)
 		return -ENOMEM;
 	*ret = copy;
-	kc->files[kc->n_files++] = steal_ptr(copy);
+	kc->files[kc->n_files++] = copy;
 	return 0;
 }
 
