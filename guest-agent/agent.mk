@@ -1,9 +1,9 @@
 # kata-agent: static, /sbin/init of the guest.
 AGENT_SRCS := $(addprefix guest-agent/,main.c \
-	init/cmdline.c init/pid1.c \
+	init/pid1.c \
 	service/agent.c service/storage_job.c service/svc_container.c service/svc_guest.c service/svc_process.c \
 	service/svc_sandbox.c service/svc_stdio.c)
-AGENT_LIBS := container wire ocipb oci wireproto base
+AGENT_LIBS := agentinit container wire ocipb oci wireproto base
 $(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 PROGRAMS += $(G)/bin/kata-agent

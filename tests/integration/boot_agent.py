@@ -118,7 +118,7 @@ def missing():
 def main():
     why = missing()
     if why:
-        print("1..0 # SKIP " + why)
+        print("1..1\nok 1 - the agent as PID 1 # SKIP " + why)
         return 0
     tap = Tap(NAMES)
     size = os.path.getsize(AGENT)

@@ -835,8 +835,8 @@ int main(void)
 	const char *missing = agent_client_missing();
 
 	if (missing) {
-		print_message("1..0 # SKIP %s\n", missing);
-		return 77;
+		printf("1..1\nok 1 - agent on this machine # SKIP %s\n", missing);
+		return 0;
 	}
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
