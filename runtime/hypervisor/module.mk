@@ -6,6 +6,7 @@ $(eval $(call lib,hypervisor,$(HYPERVISOR_SRCS)))
 # A guest with a test's init, booted through the driver.
 $(eval $(call prog,$(G),test-echo-init,tests/integration/vm/echo_init.c,,))
 $(eval $(call prog,$(H),test-vm-vsock,tests/integration/vm/vm_vsock.c,hypervisor vmm codec base,-ljansson))
+BOOT_TEST_PROGS += $(G)/bin/test-echo-init $(H)/bin/test-vm-vsock
 
 HYPERVISOR_TEST_LIBS := hypervisor vmm codec base
 $(eval $(call fuzz,qmp,$(HYPERVISOR_TEST_LIBS),-ljansson))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Init of a test guest: port 1024 echoes each stream until end of file, 1025 powers the guest off, 1026 makes its kernel panic,
- * 1027 sends /proc/cmdline, /proc/cpuinfo-free facts (uptime, disks) as text.
+ * 1027 tells facts as text: uptime, command line, mounts, disks.
  */
 #include <dirent.h>
 #include <fcntl.h>
