@@ -153,7 +153,7 @@ $(H)/test/%:
 $(O)/fuzz/bin/%:
 	$(call say,LD,$@)mkdir -p $(@D) && $(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $(call link_libs,$^) $(LDLIBS)
 
--include $(shell [ -d $(O) ] && find $(O) -name '*.d' -not -path '*/kernel/*' -not -path '*/cache/*' 2>/dev/null)
+-include $(shell [ -d $(O) ] && find $(O) \( -path $(O)/kernel -o -path $(O)/cache -o -path $(O)/lint \) -prune -o -name '*.d' -print)
 # Objects are wanted between runs; without this make deletes what only a pattern rule asked for.
 .SECONDARY:
 
