@@ -2,7 +2,7 @@
 #include "vmm/vhost_user.h"
 
 #include <inttypes.h>
-#include <sys/eventfd.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/alloc.h"
@@ -377,35 +377,20 @@ static int get_config(struct vhost_user *v, struct error *err)
 		return error_set(err, -EINVAL,
 				 "configuration request of %u bytes at %u in %u bytes", c->size,
 				 c->offset, size);
-	for (uint32_t i = 0; i < c->size; i++)
-		c->data[i] = 0;
+	memset(c->data, 0, c->size);
 	v->ops->config(v->dev, c->offset, c->data, c->size);
 	return reply(v, size, err);
 }
 
-/* Bytes that each message must bring at least. */
-static uint32_t payload_min(uint32_t request)
-{
-	switch (request) {
-	case VU_SET_FEATURES:
-	case VU_SET_VRING_NUM:
-	case VU_SET_VRING_BASE:
-	case VU_GET_VRING_BASE:
-	case VU_SET_VRING_KICK:
-	case VU_SET_VRING_CALL:
-	case VU_SET_VRING_ERR:
-	case VU_SET_PROTOCOL_FEATURES:
-	case VU_SET_VRING_ENABLE:
-	case VU_SET_MEM_TABLE:
-		return 8;
-	case VU_SET_VRING_ADDR:
-		return sizeof(struct vu_addr);
-	case VU_GET_CONFIG:
-		return 12;
-	default:
-		return 0;
-	}
-}
+/* Bytes that each message must bring at least; 0 for those not named. */
+static const uint8_t payload_min[] = {
+	[VU_SET_FEATURES] = 8,	   [VU_SET_MEM_TABLE] = 8,
+	[VU_SET_VRING_NUM] = 8,	   [VU_SET_VRING_ADDR] = sizeof(struct vu_addr),
+	[VU_SET_VRING_BASE] = 8,   [VU_GET_VRING_BASE] = 8,
+	[VU_SET_VRING_KICK] = 8,   [VU_SET_VRING_CALL] = 8,
+	[VU_SET_VRING_ERR] = 8,	   [VU_SET_PROTOCOL_FEATURES] = 8,
+	[VU_SET_VRING_ENABLE] = 8, [VU_GET_CONFIG] = 12,
+};
 
 static int set_features(struct vhost_user *v, struct error *err)
 {
@@ -467,7 +452,7 @@ static int dispatch(struct vhost_user *v, struct error *err)
 	bool ack = (h.flags & VU_FLAG_NEED_REPLY) && (v->protocol & VU_PROTO_REPLY_ACK);
 	int r;
 
-	if (h.size < payload_min(h.request))
+	if (h.request < ARRAY_SIZE(payload_min) && h.size < payload_min[h.request])
 		return error_set(err, -EINVAL, "message %u has %u bytes", h.request, h.size);
 	r = handle(v, err);
 	if (r < 0)
@@ -581,13 +566,14 @@ static void on_message(struct loop_source *s, int fd, uint32_t events, void *dat
 int vhost_user_new(struct loop *loop, int fd, const struct vhost_user_device *ops, void *dev,
 		   struct vhost_user **ret)
 {
-	_cleanup_free_ struct vhost_user *v = new0(struct vhost_user);
+	_cleanup_free_ struct vhost_user *v = NULL;
 	int r;
 
-	if (!v)
-		return -ENOMEM;
 	if (ops->n_queues > VHOST_USER_MAX_QUEUES)
 		return -EINVAL;
+	v = new0(struct vhost_user);
+	if (!v)
+		return -ENOMEM;
 	v->loop = loop;
 	v->ops = ops;
 	v->dev = dev;
