@@ -9,6 +9,7 @@ $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 PROGRAMS += $(G)/bin/kata-agent
 
 AGENT_TEST := guest-agent/service/test_agent_local
-$(eval $(call unit,$(AGENT_TEST),wire wireproto base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c))
+$(eval $(call unit,$(AGENT_TEST),wire wireproto base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c \
+	tests/unit/guest-agent/service/agent_process_tests.c))
 $(H)/test/$(AGENT_TEST): | $(if $(SAN),$(H),$(G))/bin/kata-agent
 BOOT_TEST_PROGS += $(H)/test/$(AGENT_TEST) $(G)/bin/kata-agent

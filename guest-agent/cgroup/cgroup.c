@@ -124,7 +124,11 @@ int cgroup_create(struct cgroup_root *root, const char *path, const char *id,
 	c->fd = -1;
 	c->rel = cgroup_clean_path(path, id);
 	c->path = c->rel ? path_join(root->mount, c->rel) : NULL;
-	r = c->path ? make_dirs(root, c->rel, err) : error_oom(err);
+	if (!c->path) {
+		cgroup_remove(c);
+		return error_oom(err);
+	}
+	r = make_dirs(root, c->rel, err);
 	if (r >= 0) {
 		c->fd = r;
 		r = resources ? cgroup_update(c, resources, err) : 0;

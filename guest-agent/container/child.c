@@ -2,7 +2,6 @@
 #include "container/child.h"
 
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <linux/if.h> /* wants sys/socket.h before it */
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"

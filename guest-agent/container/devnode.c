@@ -13,13 +13,12 @@
 #include "container/mount.h"
 
 /* Documentation/admin-guide/devices.txt, major 1 and 5. */
-static const struct oci_device default_devices[] = {
-	{ .path = (char *)"/dev/null", .type = 'c', .major = 1, .minor = 3, .file_mode = 0666 },
-	{ .path = (char *)"/dev/zero", .type = 'c', .major = 1, .minor = 5, .file_mode = 0666 },
-	{ .path = (char *)"/dev/full", .type = 'c', .major = 1, .minor = 7, .file_mode = 0666 },
-	{ .path = (char *)"/dev/random", .type = 'c', .major = 1, .minor = 8, .file_mode = 0666 },
-	{ .path = (char *)"/dev/urandom", .type = 'c', .major = 1, .minor = 9, .file_mode = 0666 },
-	{ .path = (char *)"/dev/tty", .type = 'c', .major = 5, .minor = 0, .file_mode = 0666 },
+static const struct {
+	const char *path;
+	uint8_t major, minor;
+} default_devices[] = {
+	{ "/dev/null", 1, 3 },	 { "/dev/zero", 1, 5 },	   { "/dev/full", 1, 7 },
+	{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
 };
 
 static const struct {
@@ -128,8 +127,14 @@ int devnode_populate(int rootfd, const struct oci_linux *l, struct error *err)
 	mode_t old = umask(0);
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(default_devices); i++)
-		r = make_node(rootfd, &default_devices[i], 0666, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(default_devices); i++) {
+		const struct oci_device d = { .path = (char *)default_devices[i].path,
+					      .type = 'c',
+					      .major = default_devices[i].major,
+					      .minor = default_devices[i].minor };
+
+		r = make_node(rootfd, &d, 0666, err);
+	}
 	for (size_t i = 0; r == 0 && i < l->n_devices; i++) {
 		const struct oci_device *d = &l->devices[i];
 

@@ -353,8 +353,9 @@ int process_signal(struct process *p, int sig, struct error *err)
 
 int process_resize(struct process *p, uint32_t rows, uint32_t columns, struct error *err)
 {
-	struct winsize ws = { .ws_row = (unsigned short)MIN(rows, 65535U),
-			      .ws_col = (unsigned short)MIN(columns, 65535U) };
+	uint32_t most = UINT16_MAX;
+	struct winsize ws = { .ws_row = (uint16_t)(rows < most ? rows : most),
+			      .ws_col = (uint16_t)(columns < most ? columns : most) };
 
 	if (p->pty < 0)
 		return error_set(err, -EINVAL, "container \"%s\": process \"%s\" has no terminal",

@@ -187,7 +187,7 @@ int agent_find_process(struct agent *a, const char *cid, const char *exec_id, st
 	struct agent_container *ac = NULL;
 	int r = agent_find_container(a, cid, &ac, err);
 
-	if (r < 0)
+	if (r < 0 || !ac)
 		return r;
 	if (*exec_id && agent_check_id("exec id", exec_id, err) < 0)
 		return err->code;

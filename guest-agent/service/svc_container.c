@@ -97,8 +97,8 @@ static int resolve_device(struct create *c, const Grpc__Device *d, struct error 
 {
 	_cleanup_free_ char *path = NULL;
 	struct oci_linux *l = &c->spec->linux_;
-	char type;
-	dev_t dev;
+	char type = 0;
+	dev_t dev = 0;
 	int r;
 
 	if (!str_eq(d->type, "blk") && !str_eq(d->type, "mmioblk"))
@@ -189,7 +189,7 @@ static int begin_create(struct create *c, struct error *err)
 		r = oci_spec_from_pb(c->req->oci, &c->spec, err);
 	if (r == 0)
 		r = agent_container_new(c->agent, c->req->container_id, &c->ac, err);
-	if (r < 0)
+	if (r < 0 || !c->ac)
 		return r;
 	c->ac->creating = true;
 	c->storages = svc_storages(c->req->storages, c->req->n_storages);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_AGENT_TESTS_H
+#define TESTS_AGENT_TESTS_H
+
+#include "unit/guest-agent/service/agent_client.h"
+
+/* The parts of test_agent_local, which all use one agent. */
+extern struct agent_client client;
+
+void start_sleeper(const char *cid); /* a running container that does nothing */
+void test_cat(void **state);
+void test_exec(void **state);
+void test_signals(void **state);
+void test_created_only(void **state);
+void test_terminal(void **state);
+void test_reader_lost(void **state);
+void test_background_holds_stream(void **state);
+
+#endif
