@@ -15,3 +15,29 @@ deps:
 
 dist deb rpm bench:
 	@echo "make $@: not built yet (a later issue brings it)" >&2; exit 1
+
+# ---- the demo --------------------------------------------------------------------------------------------------
+# The configuration points at what this tree built; tests use it too.
+DEMO := $(O)/demo
+QEMU ?= /usr/bin/qemu-system-$(ARCH)
+demo-config: $(DEMO)/configuration.toml
+DEMO_KERNEL = $(abspath $(O))/kernel/$(ARCH)/vmlinux.container
+DEMO_IMAGE = $(abspath $(O))/images/$(ARCH)/agent/kata-containers.img
+$(DEMO)/configuration.toml: runtime/config/configuration-qemu.toml.in packaging/install.mk
+	$(call say,CONFIG,$@)mkdir -p $(@D) && sed -e 's|@KERNEL@|$(DEMO_KERNEL)|' -e 's|@IMAGE@|$(DEMO_IMAGE)|' \
+		-e 's|@QEMU@|$(QEMU)|' -e 's|^# default_memory = 2048|default_memory = 256|' $< > $@
+
+demo: $(PROGRAMS) kernel $(O)/images/$(ARCH)/agent/kata-containers.img demo-config
+	$(Q)packaging/demo.sh $(H)/bin $(DEMO) $(DEMO_KERNEL) $(DEMO_IMAGE) $(G)/bin/kata-agent
+
+# ---- install ---------------------------------------------------------------------------------------------------
+SHARE := $(PREFIX)/share/kata-containers
+DEFAULTS := $(PREFIX)/share/defaults/kata-containers
+install: $(PROGRAMS) kernel $(O)/images/$(ARCH)/agent/kata-containers.img
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE) $(DESTDIR)$(DEFAULTS)
+	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(addprefix $(H)/bin/,osbuilder kata-runtime containerd-shim-kata-v2) $(DESTDIR)$(PREFIX)/bin
+	$(Q)cp -dp --no-preserve=ownership $(O)/kernel/$(ARCH)/*-*-* $(O)/kernel/$(ARCH)/*.container \
+		$(O)/kernel/$(ARCH)/kernel.manifest.json $(DESTDIR)$(SHARE)
+	$(Q)cp --sparse=always $(O)/images/$(ARCH)/agent/kata-containers.img* $(O)/images/$(ARCH)/agent/kata-containers-initrd.img* $(DESTDIR)$(SHARE)
+	$(Q)sed -e 's|@KERNEL@|$(SHARE)/vmlinux.container|' -e 's|@IMAGE@|$(SHARE)/kata-containers.img|' -e 's|@QEMU@|$(QEMU)|' \
+		runtime/config/configuration-qemu.toml.in > $(DESTDIR)$(DEFAULTS)/configuration.toml

@@ -62,7 +62,7 @@ static int parse(struct run *r, int argc, char **argv, const char **id, struct e
 		{ "no-pivot", NULL, OPTION_FLAG, &o->no_pivot, NULL, NULL },
 		{ "detach", "d", OPTION_FLAG, &o->detach, NULL, NULL },
 		{ "timings", NULL, OPTION_STRING, &o->timings, "FILE",
-		  "write where the time went, as JSON; - for stdout" },
+		  "write where the time went, as JSON; - for a table on stderr" },
 	};
 	int next, res = options_parse(defs, ARRAY_SIZE(defs), argc, argv, &next, err);
 

@@ -25,10 +25,9 @@ int cmd_spec(const struct cli *cli, int argc, char **argv, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (next != argc)
-		return error_set(err, -EINVAL, "spec takes no arguments");
 	path = path_join(bundle, SPEC_FILE);
-	json = oci_spec_default_json(SPEC_HOSTNAME, false);
+	json = oci_spec_default_json(SPEC_HOSTNAME, false,
+				     next < argc ? (const char *const *)argv + next : NULL);
 	if (!path || !json)
 		return error_oom(err);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0640);

@@ -23,7 +23,7 @@ struct timings {
 	int exit_status;
 	char *rootfs_mode, *accel;
 };
-/* path "-": stdout. */
+/* path "-": a table for people, on stderr, since stdout is the container's. */
 int timings_write(const struct timings *t, const char *path, struct error *err);
 
 #endif

@@ -24,17 +24,23 @@ static void out_list(struct json_out *o, const char *key, const char *const *v, 
 		sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *)
 #define STRINGS(o, key, ...) out_list((o), (key), LIST(__VA_ARGS__))
 
-static void out_process(struct json_out *o)
+static void out_process(struct json_out *o, const char *const *args)
 {
 	static const char *const sets[] = { "bounding", "effective", "permitted" };
+	size_t n = 0;
 
 	json_out_object(o, "process");
-	json_out_bool(o, "terminal", true);
+	json_out_bool(o, "terminal", !args);
 	json_out_object(o, "user");
 	json_out_u64(o, "uid", 0);
 	json_out_u64(o, "gid", 0);
 	json_out_end(o);
-	STRINGS(o, "args", "sh");
+	while (args && args[n])
+		n++;
+	if (args)
+		out_list(o, "args", args, n);
+	else
+		STRINGS(o, "args", "sh");
 	STRINGS(o, "env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"TERM=xterm");
 	json_out_string(o, "cwd", "/");
@@ -145,7 +151,7 @@ static void out_linux(struct json_out *o, bool rootless)
 	json_out_end(o);
 }
 
-char *oci_spec_default_json(const char *hostname, bool rootless)
+char *oci_spec_default_json(const char *hostname, bool rootless, const char *const *args)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 	struct json_out o;
@@ -153,7 +159,7 @@ char *oci_spec_default_json(const char *hostname, bool rootless)
 	json_out_init(&o, &sb, "\t");
 	json_out_object(&o, NULL);
 	json_out_string(&o, "ociVersion", "1.0.2");
-	out_process(&o);
+	out_process(&o, args);
 	json_out_object(&o, "root");
 	json_out_string(&o, "path", "rootfs");
 	json_out_bool(&o, "readonly", true);

@@ -264,7 +264,10 @@ const char *oci_spec_annotation(const struct oci_spec *spec, const char *key); /
 const char *oci_ns_name(enum oci_ns_type t); /* "pid" "network" ... */
 int oci_ns_clone_flag(enum oci_ns_type t);   /* CLONE_NEW* */
 
-/* The default document that `spec` commands write (tab indented, hostname as given). Malloc'd; NULL: out of memory. */
-char *oci_spec_default_json(const char *hostname, bool rootless);
+/*
+ * The default document that `spec` commands write (tab indented, hostname as given). args: NULL ended, run without a terminal; NULL
+ * or empty: a shell on a terminal. Malloc'd; NULL: out of memory.
+ */
+char *oci_spec_default_json(const char *hostname, bool rootless, const char *const *args);
 
 #endif

@@ -53,7 +53,7 @@ static void test_all_keys(void **state)
 static void test_default(void **state)
 {
 	for (int rootless = 0; rootless < 2; rootless++) {
-		_cleanup_free_ char *json = oci_spec_default_json("kata", rootless);
+		_cleanup_free_ char *json = oci_spec_default_json("kata", rootless, NULL);
 		_cleanup_oci_spec_ struct oci_spec *spec = NULL;
 		struct error err = ERROR_INIT;
 
@@ -208,7 +208,7 @@ static void test_load(void **state)
 {
 	char dir[] = "/tmp/test_spec_json.XXXXXX";
 	_cleanup_oci_spec_ struct oci_spec *spec = NULL;
-	_cleanup_free_ char *json = oci_spec_default_json("x", false);
+	_cleanup_free_ char *json = oci_spec_default_json("x", false, NULL);
 	struct error err = ERROR_INIT;
 	char want[128];
 	int fd;

@@ -60,7 +60,7 @@ static void test_full(void **state)
 
 static void test_default_and_empty(void **state)
 {
-	_cleanup_free_ char *json = oci_spec_default_json("kata", false);
+	_cleanup_free_ char *json = oci_spec_default_json("kata", false, NULL);
 	_cleanup_oci_spec_ struct oci_spec *spec = NULL, *back = NULL;
 	_cleanup_oci_spec_ struct oci_spec *empty = NULL, *empty_back = NULL;
 	struct error err = ERROR_INIT;
