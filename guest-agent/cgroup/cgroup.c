@@ -17,6 +17,7 @@
 #include "base/strbuf.h"
 #include "base/strv.h"
 #include "cgroup/convert.h"
+#include "cgroup/devfilter.h"
 
 #define CGROUP_FILE_MAX 65536 /* bytes of a control file that are read */
 
@@ -132,6 +133,8 @@ int cgroup_create(struct cgroup_root *root, const char *path, const char *id,
 	if (r >= 0) {
 		c->fd = r;
 		r = resources ? cgroup_update(c, resources, err) : 0;
+		if (r == 0 && resources && resources->n_devices)
+			r = devfilter_attach(c->fd, resources->devices, resources->n_devices, err);
 	}
 	if (r < 0) {
 		cgroup_remove(c);

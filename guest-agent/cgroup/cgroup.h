@@ -26,7 +26,7 @@ struct cgroup_root *cgroup_root_free(struct cgroup_root *r); /* NULL accepted; r
  */
 int cgroup_create(struct cgroup_root *root, const char *path, const char *id,
 		  const struct oci_resources *resources, struct cgroup **ret, struct error *err);
-/* Sets those limits that are present. */
+/* Sets those limits that are present. Device rules are set only when the cgroup is made. */
 int cgroup_update(struct cgroup *c, const struct oci_resources *resources, struct error *err);
 /* Kills what is left inside, removes the directory, and frees. NULL accepted. */
 void cgroup_remove(struct cgroup *c);

@@ -50,8 +50,11 @@ static struct mounted *find(struct storage_table *t, const char *mount_point)
 
 static void forget(struct storage_table *t, struct mounted *m)
 {
-	if (m->is_mount && umount2(m->mount_point, UMOUNT_NOFOLLOW) < 0)
-		umount2(m->mount_point, MNT_DETACH | UMOUNT_NOFOLLOW);
+	if (m->is_mount) {
+		if (umount2(m->mount_point, UMOUNT_NOFOLLOW) < 0)
+			umount2(m->mount_point, MNT_DETACH | UMOUNT_NOFOLLOW);
+		rmdir(m->mount_point); /* was made for this; stays where it holds something */
+	}
 	list_del(&m->link);
 	t->n--;
 	free(m->mount_point);

@@ -18,7 +18,7 @@ import tempfile
 QEMU = shutil.which("qemu-system-x86_64")
 KERNEL = os.path.join(os.environ.get("KATA_KERNEL_DIR", "build/kernel/x86_64"), "vmlinux")
 AGENT = os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent")
-CLIENT = os.path.join(os.environ.get("KATA_BIN", "build/host/bin"), "../test/guest-agent/service/test_agent_local")
+CLIENT = os.path.normpath(os.path.join(os.environ.get("KATA_BIN", "build/host/bin"), "../test/guest-agent/service/test_agent_local"))
 BUSYBOX = "/bin/busybox"
 TIMEOUT = int(os.environ.get("KATA_TEST_TIMEOUT", "300"))
 RSS_LIMIT_KB = 1536

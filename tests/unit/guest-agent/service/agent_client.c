@@ -23,11 +23,11 @@
 #define CALL_MS	  60000
 #define AGENT_SVC "grpc.AgentService"
 
-static const char *const applets[] = { "sh",	   "cat",   "sleep", "true",   "false",
-				       "id",	   "pwd",   "env",   "stty",   "kill",
-				       "mount",	   "touch", "grep",  "head",   "hostname",
-				       "ps",	   "mkdir", "dd",    "test",   "tty",
-				       "readlink", "ls",    "wc",    "printf", "umask" };
+static const char *const applets[] = { "sh",	 "cat",	 "sleep",    "true", "false", "id",
+				       "pwd",	 "env",	 "stty",     "kill", "mount", "touch",
+				       "grep",	 "head", "hostname", "ps",   "mkdir", "dd",
+				       "test",	 "tty",	 "readlink", "ls",   "mknod", "wc",
+				       "printf", "umask" };
 
 /* The agent that was built with this test: OUT/guest/bin/kata-agent, or the sanitized one beside this program. */
 static const char *agent_path(void)

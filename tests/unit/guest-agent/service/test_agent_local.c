@@ -338,6 +338,62 @@ static void test_storages(void **state)
 				     "no block device at PCI path 1f/1f");
 }
 
+/* What a packed root file system is made of: a read-only layer below, memory above. */
+static void test_overlay_root(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"echo new > /etc/written && cat /etc/written && ls /etc", NULL };
+	char lower[112], written[128];
+	char *options[] = { lower, (char *)"io.katacontainers.fs-opt.overlay-rw" };
+	Grpc__Storage st = GRPC__STORAGE__INIT, *list[] = { &st };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	snprintf(lower, sizeof(lower), "lowerdir=%s", s.rootfs);
+	snprintf(written, sizeof(written), "%s/etc/written", s.rootfs);
+	st.driver = (char *)"overlayfs";
+	st.source = st.fstype = (char *)"overlay";
+	st.mount_point = s.root.path = (char *)"/run/kata-containers/shared/containers/ov/rootfs";
+	st.options = options;
+	st.n_options = 2;
+	s.storages = list;
+	s.n_storages = 1;
+	for (int i = 0; i < 2; i++) { /* nothing is left for the second */
+		strbuf_reset(&out);
+		assert_int_equal(agent_run(&client, "ov", &s, &out, NULL, &err), 0);
+		assert_string_equal(out.buf, "new\npasswd\nwritten\n");
+	}
+	assert_int_equal(access(written, F_OK), -1);
+	strbuf_release(&out);
+}
+
+static void test_device_rules(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"cat /dev/null && echo null; mknod /dev/k c 1 11 && echo made;"
+				 "head -c1 /dev/k >/dev/null 2>&1 || echo denied",
+			 NULL };
+	Grpc__LinuxResources res = GRPC__LINUX_RESOURCES__INIT;
+	Grpc__LinuxDeviceCgroup rule = GRPC__LINUX_DEVICE_CGROUP__INIT, *rules[] = { &rule };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	rule.type = (char *)"a";
+	rule.major = rule.minor = -1;
+	rule.access = (char *)"rwm";
+	res.devices = rules;
+	res.n_devices = 1;
+	s.linux_.resources = &res;
+	if (agent_run(&client, "dr", &s, &out, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(out.buf, "null\nmade\ndenied\n");
+	strbuf_release(&out);
+}
+
 static void test_hostile(void **state)
 {
 	static const char *const ids[] = { "", "../x", "a/b", ".", "..", "a b", "-x", "x\n" };
@@ -489,6 +545,8 @@ int main(void)
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_bind_mount),
 		cmocka_unit_test(test_storages),
+		cmocka_unit_test(test_overlay_root),
+		cmocka_unit_test(test_device_rules),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_reader_lost),
