@@ -14,6 +14,7 @@
 #include "compat/elf.h"
 #include "pass/pass.h"
 #include "recipe/recipe.h"
+#include "writer/dir.h"
 
 #define INITRD_GZIP_LEVEL 9
 
@@ -50,12 +51,14 @@ struct build {
 	int agent_fd;
 	struct manifest m; /* filled on the way; completed for each output */
 	struct output image, initrd;
+	struct dir_out rootfs;
 };
 
 static void build_release(struct build *b)
 {
 	output_release(&b->image);
 	output_release(&b->initrd);
+	dir_out_release(&b->rootfs); /* before the tree that it refers to */
 	tree_free(b->tree);
 	recipe_free(b->recipe);
 	manifest_release(&b->m);
@@ -88,6 +91,21 @@ static int describe_agent(struct build *b, struct error *err)
 	return b->m.agent_version && b->m.agent_protocol ? 0 : error_oom(err);
 }
 
+/* That recipe, agent and the wanted outputs fit each other. */
+static int check_wanted(const struct build *b, struct error *err)
+{
+	const struct image_build_params *p = b->p;
+
+	if (!b->recipe->agent_path && (p->image_out || p->initrd_out))
+		return error_set(err, -EINVAL,
+				 "recipe '%s' has no agent: only --rootfs can be made of it",
+				 b->recipe->name);
+	if (b->recipe->agent_path && !p->agent)
+		return error_set(err, -EINVAL, "recipe '%s' has an agent: --agent is missing",
+				 b->recipe->name);
+	return 0;
+}
+
 static int open_inputs(struct build *b, struct error *err)
 {
 	const struct image_build_params *p = b->p;
@@ -96,11 +114,15 @@ static int open_inputs(struct build *b, struct error *err)
 	r = recipe_load(p->recipe, p->recipes_dir, &b->recipe, err);
 	if (r == 0)
 		r = recipe_check_arch(b->recipe, p->arch, err);
+	if (r == 0)
+		r = check_wanted(b, err);
 	if (r < 0)
 		return r;
-	b->agent_fd = open(p->agent, O_RDONLY | O_CLOEXEC);
-	if (b->agent_fd < 0)
-		return error_sys(err, -errno, "agent '%s'", p->agent);
+	if (b->recipe->agent_path) {
+		b->agent_fd = open(p->agent, O_RDONLY | O_CLOEXEC);
+		if (b->agent_fd < 0)
+			return error_sys(err, -errno, "agent '%s'", p->agent);
+	}
 	b->m.arch = strdup(p->arch);
 	b->m.recipe = strdup(b->recipe->name);
 	b->m.filesystem = strdup(p->filesystem ? p->filesystem : b->recipe->filesystem);
@@ -141,7 +163,8 @@ static bool agent_is_init(struct build *b)
 	return init && init == agent;
 }
 
-static int run_passes(struct build *b, struct error *err)
+/* What only a guest needs: the agent, and what it finds around it. */
+static int run_guest_passes(struct build *b, struct error *err)
 {
 	const struct recipe *rc = b->recipe;
 	const struct pass_agent_params agent = { b->agent_fd, b->p->agent, b->p->arch,
@@ -154,22 +177,28 @@ static int run_passes(struct build *b, struct error *err)
 					       .osbuilder_version = KATA_VERSION,
 					       .agent_version = b->m.agent_version,
 					       .recipe = rc };
-	int r = pass_prune(b->tree, &rc->prune, err);
+	int r = pass_agent(b->tree, &agent, err);
 
-	if (r == 0)
-		r = pass_layout(b->tree, err);
-	if (r == 0)
-		r = pass_items(b->tree, rc, err);
-	if (r == 0)
-		r = pass_agent(b->tree, &agent, err);
 	b->m.agent_is_init = r == 0 && agent_is_init(b);
 	summary.agent_is_init = b->m.agent_is_init;
 	if (r == 0)
 		r = pass_summary(b->tree, &summary, err);
+	return r < 0 ? r : pass_check_init(b->tree, err);
+}
+
+static int run_passes(struct build *b, struct error *err)
+{
+	const struct recipe *rc = b->recipe;
+	int r = pass_prune(b->tree, &rc->prune, err);
+
+	if (r == 0 && rc->agent_path)
+		r = pass_layout(b->tree, err);
+	if (r == 0)
+		r = pass_items(b->tree, rc, err);
+	if (r == 0 && rc->agent_path)
+		r = run_guest_passes(b, err);
 	if (r == 0)
 		r = pass_check_arch(b->tree, b->p->arch, err);
-	if (r == 0)
-		r = pass_check_init(b->tree, err);
 	if (r == 0)
 		pass_normalize(b->tree, b->p->epoch);
 	return r;
@@ -274,7 +303,9 @@ static int write_image(struct build *b, struct error *err)
 
 static int write_initrd(struct build *b, struct error *err)
 {
-	struct writer_params wp = { .epoch = b->p->epoch, .gzip_level = b->p->gzip_level };
+	struct writer_params wp = { .epoch = b->p->epoch,
+				    .gzip_level = b->p->gzip_level,
+				    .drop_xattrs = b->recipe->initrd_drop_xattrs };
 	struct writer_result res = { 0 };
 	char *fs = strdup("cpio");
 	int r;
@@ -293,6 +324,8 @@ static int write_initrd(struct build *b, struct error *err)
 		r = output_open(&b->initrd, b->p->initrd_out, err);
 	if (r == 0)
 		r = writer_cpio.write(b->tree, &wp, b->initrd.file.fd, 0, &res, err);
+	if (r == -ENOTSUP)
+		return error_prefix(err, "initrd (the recipe may allow it by initrd.drop_xattrs)");
 	return r < 0 ? r : describe_output(&b->initrd, &b->m, err);
 }
 
@@ -309,19 +342,26 @@ static int commit(struct output *o, struct error *err)
 
 int image_build(const struct image_build_params *p, struct error *err)
 {
-	_cleanup_(build_release) struct build b = {
-		.p = p, .agent_fd = -1, .image = OUTPUT_INIT, .initrd = OUTPUT_INIT
-	};
+	_cleanup_(build_release) struct build b = { .p = p,
+						    .agent_fd = -1,
+						    .image = OUTPUT_INIT,
+						    .initrd = OUTPUT_INIT,
+						    .rootfs = DIR_OUT_INIT };
+	const struct writer_params dir_params = { .epoch = p->epoch };
 	int r = open_inputs(&b, err);
 
-	if (r == 0)
+	if (r == 0 && b.recipe->agent_path)
 		r = describe_agent(&b, err);
 	if (r == 0)
 		r = make_tree(&b, err);
 	if (r == 0 && p->image_out)
 		r = write_image(&b, err);
+	if (r == 0 && p->rootfs_out) /* before the initrd, which adds to the tree */
+		r = dir_out_write(&b.rootfs, b.tree, AT_FDCWD, p->rootfs_out, &dir_params, err);
 	if (r == 0 && p->initrd_out)
 		r = write_initrd(&b, err);
+	if (r == 0 && p->rootfs_out) /* the one that may still refuse what it finds there */
+		r = dir_out_commit(&b.rootfs, err);
 	if (r == 0 && p->image_out)
 		r = commit(&b.image, err);
 	if (r == 0 && p->initrd_out)

@@ -15,20 +15,22 @@
 struct image_build_params {
 	const char *recipe;	 /* name or path */
 	const char *recipes_dir; /* where names are looked up */
-	const char *agent;	 /* path of the agent binary */
+	const char
+		*agent; /* path of the agent binary; not looked at when the recipe has no agent */
 	const char *arch;
-	const char *image_out, *initrd_out; /* at least one; NULL: not wanted */
-	const char *filesystem;		    /* overrides the recipe's; may be NULL */
-	const char *cache_dir;		    /* any path; made absolute */
-	int64_t epoch;			    /* SOURCE_DATE_EPOCH */
-	int gzip_level;			    /* of the initrd, 1..12 */
+	const char *image_out, *initrd_out, *rootfs_out; /* at least one; NULL: not wanted */
+	const char *filesystem;				 /* overrides the recipe's; may be NULL */
+	const char *cache_dir;				 /* any path; made absolute */
+	int64_t epoch;					 /* SOURCE_DATE_EPOCH */
+	int gzip_level;					 /* of the initrd, 1..12 */
 	bool offline;
 };
 void image_build_params_preset(struct image_build_params *p);
 
 /*
- * recipe -> sources -> passes -> image and initrd, with a manifest beside each. Files appear by rename when all of them are
- * complete; on error nothing is changed. The same parameters and packages give the same bytes.
+ * recipe -> sources -> passes -> image and initrd, with a manifest beside each, and the tree itself as a new directory
+ * rootfs_out (see writer/dir.h). All of them appear by rename when all of them are complete; on error nothing is changed.
+ * The same parameters and packages give the same bytes. Of a recipe without an agent only a directory is made.
  */
 int image_build(const struct image_build_params *p, struct error *err);
 

@@ -10,14 +10,15 @@
 #include "image.h"
 
 static const char help[] =
-	"usage: osbuilder build --recipe NAME|PATH --agent FILE [OPTION...]\n"
+	"usage: osbuilder build --recipe NAME|PATH [OPTION...]\n"
 	"\n"
 	"  --recipe NAME|PATH       a directory below --recipes, or a path with a slash\n"
 	"  --recipes DIR            where names are looked up (default: recipes)\n"
-	"  --agent FILE             the static kata-agent to put into the image\n"
+	"  --agent FILE             the static kata-agent; needed when the recipe has an [agent]\n"
 	"  --arch ARCH              x86_64, aarch64, ppc64le, s390x (default: this machine's)\n"
 	"  --image FILE             write a disk image and FILE.manifest.json\n"
 	"  --initrd FILE            write an initrd and FILE.manifest.json\n"
+	"  --rootfs DIR             write the tree into a new directory\n"
 	"  --fs ext4|erofs          file system of the image (default: the recipe's)\n"
 	"  --source-date-epoch N    time of the build in seconds (default: $SOURCE_DATE_EPOCH, else 0)\n"
 	"  --cache DIR              packages and lists (default: $OSBUILDER_CACHE, else build/cache)\n"
@@ -30,6 +31,7 @@ enum {
 	OPT_ARCH,
 	OPT_IMAGE,
 	OPT_INITRD,
+	OPT_ROOTFS,
 	OPT_FS,
 	OPT_EPOCH,
 	OPT_CACHE,
@@ -44,6 +46,7 @@ static const struct option options[] = {
 	{ "arch", required_argument, NULL, OPT_ARCH },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "rootfs", required_argument, NULL, OPT_ROOTFS },
 	{ "fs", required_argument, NULL, OPT_FS },
 	{ "source-date-epoch", required_argument, NULL, OPT_EPOCH },
 	{ "cache", required_argument, NULL, OPT_CACHE },
@@ -93,6 +96,9 @@ static int read_options(int argc, char **argv, struct image_build_params *p, con
 		case OPT_INITRD:
 			p->initrd_out = optarg;
 			break;
+		case OPT_ROOTFS:
+			p->rootfs_out = optarg;
+			break;
 		case OPT_FS:
 			p->filesystem = optarg;
 			break;
@@ -136,10 +142,8 @@ int cli_build(int argc, char **argv, struct error *err)
 		return r < 0 ? r : 0;
 	if (!p.recipe)
 		return error_set(err, -EINVAL, "build: --recipe is missing");
-	if (!p.agent)
-		return error_set(err, -EINVAL, "build: --agent is missing");
-	if (!p.image_out && !p.initrd_out)
-		return error_set(err, -EINVAL, "build: --image or --initrd is missing");
+	if (!p.image_out && !p.initrd_out && !p.rootfs_out)
+		return error_set(err, -EINVAL, "build: --image, --initrd or --rootfs is missing");
 	if (epoch)
 		r = read_epoch(epoch, "--source-date-epoch", &p.epoch, err);
 	else if (getenv("SOURCE_DATE_EPOCH"))

@@ -11,6 +11,7 @@ PROGRAMS += $(H)/bin/osbuilder
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
 $(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
+$(call OSB_UNIT,writer/test_dir,tests/support/torture_tree.c)
 $(eval $(call fuzz,deb,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 
 # $(O)/images/ARCH/RECIPE/kata-containers.img and kata-containers-initrd.img, both from one run of osbuilder.
@@ -35,3 +36,9 @@ $(O)/images/$(ARCH)/%/kata-containers.img $(O)/images/$(ARCH)/%/kata-containers-
 		$(H)/bin/osbuilder $(AGENT_BIN)
 	$(call say,IMAGE,$(@D))mkdir -p $(@D) && $(H)/bin/osbuilder build --recipe $* --agent $(AGENT_BIN) --arch $(ARCH) \
 		--image $(@D)/kata-containers.img --initrd $(@D)/kata-containers-initrd.img
+
+# The tree itself, for containers: $(O)/images/ARCH/RECIPE/rootfs, which its stamp stands for (its own time is the epoch).
+ROOTFS_STAMP = $(O)/images/$(ARCH)/$(1)/rootfs.stamp
+$(O)/images/$(ARCH)/%/rootfs.stamp: recipes/%/recipe.toml $(H)/bin/osbuilder
+	$(call say,ROOTFS,$(@D)/rootfs)mkdir -p $(@D) && rm -rf $(@D)/rootfs && $(H)/bin/osbuilder build --recipe $* --arch $(ARCH) \
+		--rootfs $(@D)/rootfs && touch $@

@@ -291,6 +291,8 @@ static int read_image(struct toml_value *root, struct recipe *rc, struct error *
 	rc->free_mib = (uint64_t)free_mib;
 	if (r >= 0)
 		r = toml_get_bool(root, "image.dax", &rc->dax, err);
+	if (r >= 0)
+		r = toml_get_bool(root, "initrd.drop_xattrs", &rc->initrd_drop_xattrs, err);
 	if (r >= 0 && !rc->filesystem) {
 		rc->filesystem = strdup("ext4");
 		r = rc->filesystem ? 0 : error_oom(err);
@@ -303,10 +305,8 @@ static int read_agent(struct toml_value *root, struct recipe *rc, struct error *
 	struct toml_value *agent = NULL;
 	int r = toml_get_table(root, "agent", &agent, err);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
-	if (r == 0)
-		return toml_fail(root, err, "'agent' is missing");
 	r = image_path(agent, "path", &rc->agent_path, true, err);
 	return r < 0 ? r : image_path(agent, "link", &rc->agent_link, false, err);
 }

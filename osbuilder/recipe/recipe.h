@@ -22,7 +22,7 @@
  *	name = "Debian"
  *	version = "12"
  *
- *	[agent]
+ *	[agent]					# without it the recipe is a plain root file system, for containers
  *	path = "/usr/bin/kata-agent"		# required: where the agent is put
  *	link = "/sbin/init"			# a symbolic link to it; default none
  *
@@ -30,6 +30,9 @@
  *	filesystem = "ext4"			# or "erofs"; default ext4
  *	free_mib = 16				# room beyond the content (ext4); default 0
  *	dax = true				# the DAX header, see disk/disk.h; default true
+ *
+ *	[initrd]
+ *	drop_xattrs = true			# cpio cannot hold extended attributes: leave them out; default false: refuse them
  *
  *	[[source]]				# in order; see source/source.h
  *	type = "deb"
@@ -70,10 +73,11 @@ struct recipe {
 	bool merge_usr;
 	struct strv prune;
 	char *distro_name, *distro_version;
-	char *agent_path, *agent_link;
+	char *agent_path, *agent_link; /* agent_path NULL: no agent, a plain root file system */
 	char *filesystem;
 	uint64_t free_mib;
 	bool dax;
+	bool initrd_drop_xattrs;
 	struct source_spec *sources;
 	size_t n_sources;
 	struct recipe_items copies, texts, links, directories;

@@ -63,7 +63,7 @@ int out_flush(struct out *o, struct error *err)
 					      (off_t)(o->base + o->pos + at));
 
 		if (r < 0)
-			return error_sys(err, r, "write the image");
+			return error_sys(err, r, "cannot write");
 		at += n;
 	}
 	o->pos += o->len;
@@ -79,9 +79,9 @@ int out_finish(struct out *o, uint64_t size, struct error *err)
 	if (r < 0)
 		return r;
 	if (fstat(o->fd, &st) < 0)
-		return error_sys(err, -errno, "stat the image");
+		return error_sys(err, -errno, "cannot stat the output");
 	if ((uint64_t)st.st_size < o->base + size && ftruncate(o->fd, (off_t)(o->base + size)) < 0)
-		return error_sys(err, -errno, "set the size of the image");
+		return error_sys(err, -errno, "cannot set the size of the output");
 	return 0;
 }
 

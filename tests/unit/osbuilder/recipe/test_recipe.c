@@ -50,6 +50,7 @@ static void test_full(void **state)
 		"prune = [\"/usr/share/doc\"]\n" AGENT "link = \"/init\"\n"
 		"[distribution]\nname = \"Debian\"\nversion = \"12\"\n"
 		"[image]\nfilesystem = \"erofs\"\nfree_mib = 7\ndax = false\n"
+		"[initrd]\ndrop_xattrs = true\n"
 		"[[source]]\ntype = \"deb\"\nsuites = [\"bookworm\"]\ncomponents = [\"main\"]\n"
 		"packages = [\"bash\", \"libc6:amd64\"]\nomit = [\"dpkg\"]\n"
 		"[[source]]\ntype = \"file\"\npath = \"f\"\ntarget = \"/etc/f\"\nmode = \"0600\"\n"
@@ -62,7 +63,7 @@ static void test_full(void **state)
 	if (r < 0)
 		fail_msg("%s", err.msg);
 	assert_string_equal(rc->name, "r");
-	assert_true(rc->merge_usr && !rc->dax);
+	assert_true(rc->merge_usr && !rc->dax && rc->initrd_drop_xattrs);
 	assert_string_equal(rc->filesystem, "erofs");
 	assert_int_equal(rc->free_mib, 7);
 	assert_string_equal(rc->agent_link, "/init");
@@ -90,9 +91,12 @@ static void test_defaults(void **state)
 
 	assert_int_equal(load(*state, HEAD AGENT, &rc, &err), 0);
 	assert_string_equal(rc->filesystem, "ext4");
-	assert_true(rc->dax && !rc->merge_usr);
+	assert_true(rc->dax && !rc->merge_usr && !rc->initrd_drop_xattrs);
 	assert_null(rc->agent_link);
 	assert_int_equal(rc->n_sources, 0);
+	recipe_free(rc);
+	assert_int_equal(load(*state, HEAD, &rc, &err), 0);
+	assert_null(rc->agent_path);
 	recipe_free(rc);
 }
 
@@ -107,7 +111,8 @@ static void test_bad(void **state)
 		{ "name = \"r\"\n" AGENT, "'format' is missing" },
 		{ "format = 2\nname = \"r\"\n" AGENT, "recipe.toml:1: format: " },
 		{ "format = 1\n" AGENT, "'name' is missing" },
-		{ HEAD, "'agent' is missing" },
+		{ HEAD "agent = 1\n", "recipe.toml:3: agent: " },
+		{ HEAD AGENT "[initrd]\ndrop_xattrs = 1\n", "recipe.toml:6: initrd.drop_xattrs: " },
 		{ HEAD "[agent]\n", "recipe.toml:3: agent: 'path' is missing" },
 		{ HEAD "[agent]\npath = \"sbin/init\"\n",
 		  "recipe.toml:4: agent.path: must be an absolute path" },
@@ -166,7 +171,7 @@ static void test_names(void **state)
 /* The recipes that are shipped must load. */
 static void test_shipped(void **state)
 {
-	static const char *const names[] = { "agent", "debian" };
+	static const char *const names[] = { "agent", "busybox", "debian" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct error err = ERROR_INIT;
