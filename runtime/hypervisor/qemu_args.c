@@ -135,11 +135,14 @@ static int clock_params(const struct qemu_plan *plan, struct strbuf *out)
 		return strbuf_addstr(out, "tsc=reliable no_timer_check noreplace-smp ");
 	/*
 	 * Emulated: the guest reads the host's counter, so its rate is known, and calibrating it against emulated timers costs time or, on
-	 * microvm under load, never ends. Mitigations of processor faults protect nothing here but cost much.
+	 * microvm under load, never ends. The local APIC's timer runs at a fixed 1 GHz in QEMU (hw/intc/apic_common.c); lapic_timer_khz is
+	 * our kernel's parameter, other kernels pass it on to init as a variable. Mitigations of processor faults protect nothing here but
+	 * cost much.
 	 */
-	if (plan->tsc_khz && strbuf_addf(out, "tsc_early_khz=%" PRIu64 " ", plan->tsc_khz) < 0)
+	if (plan->tsc_khz &&
+	    strbuf_addf(out, "tsc_early_khz=%" PRIu64 " tsc=reliable ", plan->tsc_khz) < 0)
 		return -ENOMEM;
-	return strbuf_addstr(out, "no_timer_check mitigations=off ");
+	return strbuf_addstr(out, "lapic_timer_khz=1000000 no_timer_check mitigations=off ");
 }
 
 int qemu_kernel_params(const struct qemu_plan *plan, struct strbuf *out)

@@ -38,8 +38,8 @@ static void golden(const struct qemu_plan *plan, const char *want)
 #define FRONT                                                                          \
 	"/usr/bin/qemu\n-name sandbox-sb1\n-no-user-config\n-nodefaults\n-nographic\n" \
 	"-no-reboot\n-chardev socket,id=qmp0,fd=11\n-mon chardev=qmp0,mode=control\n"
-#define TCG_PARAMS                                                                       \
-	"tsc_early_khz=2300000 no_timer_check mitigations=off rcupdate.rcu_expedited=1 " \
+#define TCG_PARAMS                                                                                                            \
+	"tsc_early_khz=2300000 tsc=reliable lapic_timer_khz=1000000 no_timer_check mitigations=off rcupdate.rcu_expedited=1 " \
 	"reboot=k cryptomgr.notests net.ifnames=0 scsi_mod.scan=none selinux=0 panic=1"
 #define KVM_PARAMS                                                                     \
 	"tsc=reliable no_timer_check noreplace-smp rcupdate.rcu_expedited=1 reboot=k " \
@@ -207,7 +207,7 @@ static void test_rejects(void **state)
 	p.n_disks = 0;
 	memset(long_params, 'x', sizeof(long_params) - 1);
 	p.kernel_params = long_params;
-	rejected(&plan, "the kernel's command line has 2419 bytes, the limit is 2047");
+	rejected(&plan, "the kernel's command line has 2456 bytes, the limit is 2047");
 	p.kernel_params = NULL;
 	p.name = "a,b";
 	rejected(&plan, "bad VM name \"a,b\"");
