@@ -103,6 +103,9 @@ static int check_wanted(const struct build *b, struct error *err)
 	if (b->recipe->agent_path && !p->agent)
 		return error_set(err, -EINVAL, "recipe '%s' has an agent: --agent is missing",
 				 b->recipe->name);
+	/* dir_out_write() looks again; this says it before the packages are fetched */
+	if (p->rootfs_out && faccessat(AT_FDCWD, p->rootfs_out, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return error_set(err, -EEXIST, "'%s' exists already", p->rootfs_out);
 	return 0;
 }
 

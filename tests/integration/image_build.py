@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""osbuilder build, looked at with foreign tools: recipes agent and debian as an ordinary user, twice, the same bytes; and
-what must be refused."""
+"""osbuilder build, looked at with foreign tools: recipes agent, debian and busybox as an ordinary user, twice, the same
+bytes; and what must be refused."""
 
 import gzip
 import hashlib
@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -68,13 +69,39 @@ def as_user():
     return {}
 
 
-def build(recipe, out, *extra, ok=True, agent=None, umask=0o022):
+def build(recipe, out, *extra, ok=True, agent=None, umask=0o022, user=True):
     # what differs between two builds: umask, place of temporary files, time zone
     env = dict(os.environ, OSBUILDER_CACHE=CACHE, TMPDIR=out, TZ="UTC" if umask == 0o022 else "Asia/Tokyo")
     argv = [OSBUILDER, "build", "--recipe", recipe, "--agent", agent or TEST_AGENT, "--arch", "x86_64",
             "--image", f"{out}/kata-containers.img", "--initrd", f"{out}/kata-containers-initrd.img",
             "--source-date-epoch", EPOCH, *extra]
-    return run(*argv, ok=ok, cwd=ROOT, env=env, umask=umask, **as_user())
+    return run(*argv, ok=ok, cwd=ROOT, env=env, umask=umask, **(as_user() if user else {}))
+
+
+def build_rootfs(recipe, out, *extra, ok=True, user=True, umask=0o022):
+    env = dict(os.environ, OSBUILDER_CACHE=CACHE, TMPDIR=os.path.dirname(out))
+    argv = [OSBUILDER, "build", "--recipe", recipe, "--arch", "x86_64", "--rootfs", out, "--source-date-epoch", EPOCH, *extra]
+    return run(*argv, ok=ok, cwd=ROOT, env=env, umask=umask, **(as_user() if user else {}))
+
+
+def listing(top):
+    """Everything about a directory that a build decides, one line an entry."""
+    lines = []
+    for path, dirs, files in os.walk(top):
+        for name in ["."] + files + [d for d in dirs if os.path.islink(os.path.join(path, d))]:
+            full = os.path.normpath(os.path.join(path, name))
+            st = os.lstat(full)
+            what = os.readlink(full) if stat.S_ISLNK(st.st_mode) else sha(full) if stat.S_ISREG(st.st_mode) else ""
+            lines.append(f"{os.path.relpath(full, top)} {st.st_mode:o} {st.st_uid}:{st.st_gid} {st.st_mtime_ns} "
+                         f"{st.st_nlink if not stat.S_ISDIR(st.st_mode) else '-'} {what}")
+    return sorted(lines)
+
+
+def offline(p):
+    """Why a build that needs packages cannot be had here; None when it failed for another reason, or did not."""
+    if p.returncode and "apt: " in p.stderr and ("Failed to fetch" in p.stderr or "resolv" in p.stderr):
+        return f"no Debian mirror can be reached: {p.stderr.strip()}"
+    return None
 
 
 def out_dir(name):
@@ -230,8 +257,8 @@ def main():
         nonlocal network
         network = False
         p = build("debian", deb, ok=False)
-        if p.returncode and ("apt: " in p.stderr and ("Failed to fetch" in p.stderr or "resolv" in p.stderr)):
-            raise Skip(f"no Debian mirror can be reached: {p.stderr.strip()}")
+        if offline(p):
+            raise Skip(offline(p))
         assert p.returncode == 0, p.stderr
         network = True
         no_leftovers(deb)
@@ -286,10 +313,95 @@ def main():
         for name in sorted(os.listdir(deb2)):
             assert sha(f"{deb}/{name}") == sha(f"{deb2}/{name}"), name
 
+    rootfs_cases()
     refusals(one)
     shutil.rmtree(TMP)
     print(f"1..{len(results)}")
     return 0 if all(results) else 1
+
+
+def rootfs_cases():
+    out = out_dir("rootfs")
+    first, second = f"{out}/busybox", f"{out}/again"
+    built = False
+
+    @case("recipe busybox becomes a directory, as an ordinary user and without an agent")
+    def _():
+        nonlocal built
+        p = build_rootfs("busybox", first, ok=False)
+        if offline(p):
+            raise Skip(offline(p))
+        assert p.returncode == 0 and not p.stderr, p.stderr
+        built = True
+        assert os.listdir(out) == ["busybox"], os.listdir(out)
+        names = sorted(os.listdir(first))
+        assert names == ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var"], names
+        st = os.lstat(f"{first}/bin/busybox")
+        uid = UNPRIVILEGED if os.geteuid() == 0 else os.geteuid()
+        assert stat.S_IMODE(st.st_mode) == 0o755 and st.st_uid == uid, st
+        assert stat.S_IMODE(os.lstat(f"{first}/tmp").st_mode) == 0o1777
+        for applet in "sh ls cat echo ps free uname sleep true id mount env dd sha256sum awk date df".split():
+            assert os.readlink(f"{first}/bin/{applet}") == "busybox", applet
+        others = [n for n in os.listdir(f"{first}/bin") if not os.path.islink(f"{first}/bin/{n}")]
+        assert others == ["busybox"], others
+        with open(f"{first}/etc/passwd", encoding="utf-8") as f:
+            assert f.read() == "root:x:0:0:root:/root:/bin/sh\n"
+        newest = max(int(line.split()[3]) for line in listing(first))
+        assert newest <= int(EPOCH) * 10**9, newest
+
+    @case("every name in busybox's /bin is one that the program knows, and it runs in the directory")
+    def _():
+        if not built:
+            raise Skip("recipe busybox was not built")
+        knows = set(run(f"{first}/bin/busybox", "--list").stdout.split())
+        assert set(os.listdir(f"{first}/bin")) <= knows, set(os.listdir(f"{first}/bin")) - knows
+        if os.geteuid() != 0:
+            raise Skip("chroot needs root")
+        got = run(tool("chroot"), first, "/bin/sh", "-c", "id -un; echo $((6*7)) | sed s/4/5/; ls /bin | grep -c .",
+                  env={"PATH": "/bin"}).stdout.split()
+        assert got == ["root", "52", str(len(os.listdir(f"{first}/bin")))], got
+
+    @case("a second directory, offline and under another umask, is the same")
+    def _():
+        if not built:
+            raise Skip("recipe busybox was not built")
+        build_rootfs("busybox", second, "--offline", umask=0o077)
+        assert listing(first) == listing(second), set(listing(first)) ^ set(listing(second))
+
+    @case("built by root the directory is root's")
+    def _():
+        if not built:
+            raise Skip("recipe busybox was not built")
+        if os.geteuid() != 0:
+            raise Skip("needs root")
+        build_rootfs("busybox", f"{out}/root", "--offline", user=False)
+        assert {line.split()[2] for line in listing(f"{out}/root")} == {"0:0"}
+
+    @case("a directory that exists is refused and stays as it is")
+    def _():
+        if not built:
+            raise Skip("recipe busybox was not built")
+        before = listing(first)
+        p = build_rootfs("busybox", first, "--offline", ok=False)
+        assert p.returncode == 1 and p.stderr == f"osbuilder: '{first}' exists already\n", p.stderr
+        assert listing(first) == before
+        no_leftovers(out)
+
+    @case("recipe agent as a directory: root has its devices, others are told")
+    def _():
+        d = out_dir("rootfs-agent")
+        p = build_rootfs("agent", f"{d}/user", "--agent", TEST_AGENT, ok=False)
+        assert p.returncode == 1 and os.listdir(d) == [], (p, os.listdir(d))
+        assert p.stderr == ("osbuilder: /dev/console: cannot make the character device as an ordinary user: "
+                            "Operation not permitted\n"), p.stderr
+        if os.geteuid() != 0:
+            raise Skip("the other half needs root")
+        build("agent", d, "--rootfs", f"{d}/root", user=False)
+        st = os.lstat(f"{d}/root/dev/console")
+        assert stat.S_ISCHR(st.st_mode) and st.st_rdev == os.makedev(5, 1), st
+        assert sha(f"{d}/root/sbin/init") == sha(TEST_AGENT)
+        # the initrd of the same run has /init, which is nothing for a directory
+        assert not os.path.lexists(f"{d}/root/init") and "init" in initrd_names(f"{d}/kata-containers-initrd.img")
 
 
 def refusals(good_dir):
@@ -319,6 +431,7 @@ def refusals(good_dir):
         ("hostile tar", [recipe("tar", head + f'[[source]]\ntype = "tar"\npath = "{evil}"\n')], {},
          "entry '../../etc/evil': path contains '..'"),
         ("architecture", ["agent", "--arch", "aarch64"], {}, "is for x86_64, the image is for aarch64"),
+        ("image without an agent", ["busybox"], {}, "recipe 'busybox' has no agent: only --rootfs can be made of it"),
         ("bad epoch", ["agent", "--source-date-epoch", "yesterday"], {}, "--source-date-epoch: 'yesterday'"),
         ("bad file system", ["agent", "--fs", "ntfs"], {}, "unknown file system 'ntfs'"),
         ("unknown option", ["agent", "--frobnicate"], {}, "unknown option '--frobnicate'"),
@@ -331,6 +444,35 @@ def refusals(good_dir):
             assert p.returncode == 1, p
             assert message in p.stderr and p.stderr.count("\n") == 1 and p.stderr.startswith("osbuilder: "), p.stderr
             assert os.listdir(d) == [], os.listdir(d)
+
+    @case("osbuilder build without an output, and without the agent it needs")
+    def _():
+        p = run(OSBUILDER, "build", "--recipe", "agent", ok=False, cwd=ROOT)
+        assert p.returncode == 1, p
+        assert p.stderr == "osbuilder: build: --image, --initrd or --rootfs is missing\n", p.stderr
+        p = run(OSBUILDER, "build", "--recipe", "agent", "--rootfs", f"{TMP}/never", ok=False, cwd=ROOT)
+        assert p.returncode == 1, p
+        assert p.stderr == "osbuilder: recipe 'agent' has an agent: --agent is missing\n", p.stderr
+        assert not os.path.exists(f"{TMP}/never")
+
+    @case("extended attributes in an initrd: refused, or left out when the recipe says so")
+    def _():
+        tar = os.path.join(TMP, "caps.tar")
+        with tarfile.open(tar, "w", format=tarfile.PAX_FORMAT) as t:
+            i = tarfile.TarInfo("usr/bin/ping")
+            i.size, i.mode = 1, 0o755
+            i.pax_headers = {"SCHILY.xattr.user.note": "kept"}
+            t.addfile(i, io.BytesIO(b"x"))
+        text = head + f'[[source]]\ntype = "tar"\npath = "{tar}"\n'
+        d = out_dir("refuse-xattrs")
+        p = build(recipe("xattrs", text), d, ok=False)
+        assert p.returncode == 1 and os.listdir(d) == [], p
+        assert p.stderr == ("osbuilder: initrd (the recipe may allow it by initrd.drop_xattrs): /usr/bin/ping: "
+                            'cpio newc cannot store its extended attribute "user.note"\n'), p.stderr
+        build(recipe("xattrs2", text + "[initrd]\ndrop_xattrs = true\n"), d)
+        assert "usr/bin/ping" in initrd_names(f"{d}/kata-containers-initrd.img")
+        part = partition(f"{d}/kata-containers.img")  # the image has it
+        assert 'kept' in debugfs(part, "ea_get /usr/bin/ping user.note")
 
     @case("an image that exists stays when a build fails")
     def _():
