@@ -196,6 +196,20 @@ int agent_client_start(struct agent_client *c)
 	return agent_client_reconnect(c);
 }
 
+int agent_client_join(struct agent_client *c, int timeout_ms)
+{
+	int status;
+
+	for (int i = 0; i < timeout_ms / 10; i++) {
+		if (waitpid(c->pid, &status, WNOHANG) == c->pid) {
+			c->pid = 0;
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		}
+		usleep(10000);
+	}
+	return -1;
+}
+
 void agent_client_stop(struct agent_client *c)
 {
 	ttrpc_client_free(c->ttrpc);

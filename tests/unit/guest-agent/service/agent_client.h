@@ -25,6 +25,8 @@ bool agent_client_in_guest(void);
 const char *agent_client_missing(void);
 int agent_client_start(struct agent_client *c);
 void agent_client_stop(struct agent_client *c);
+/* Waits for the agent's end: its exit code, or -1 when it takes longer. */
+int agent_client_join(struct agent_client *c, int timeout_ms);
 /* Another connection in place of the present one. */
 int agent_client_reconnect(struct agent_client *c);
 
@@ -44,7 +46,7 @@ struct test_spec {
 	Grpc__Root root;
 	Grpc__Linux linux_;
 	Grpc__LinuxNamespace ns[5], *ns_list[5];
-	Grpc__Mount mounts[4], *mount_list[4];
+	Grpc__Mount mounts[8], *mount_list[8];
 	Grpc__Storage **storages;
 	size_t n_storages;
 	char rootfs[96];

@@ -15,5 +15,13 @@ void test_created_only(void **state);
 void test_terminal(void **state);
 void test_reader_lost(void **state);
 void test_background_holds_stream(void **state);
+void test_paths(void **state);
+void test_bind_mount(void **state);
+void test_storages(void **state);
+void test_overlay_root(void **state);
+void test_usual_mounts(void **state);
+void test_limits(void **state);
+void test_device_rules(void **state);
+void test_user_namespace(void **state);
 
 #endif
