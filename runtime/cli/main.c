@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kata-runtime: the OCI commands, as clients of the engine's Task service. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -175,6 +176,7 @@ int main(int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int next = 1;
 
+	signal(SIGPIPE, SIG_IGN); /* who reads no more is seen as EPIPE, where it happens */
 	if (options_parse(defs, ARRAY_SIZE(defs), argc, argv, &next, &err) < 0)
 		return fail(&err, 1);
 	if (g.show_paths)
