@@ -9,15 +9,18 @@ id=demo-$$
 
 rm -rf "$bundle" && mkdir -p "$bundle"
 "$bin/osbuilder" build --recipe busybox --rootfs "$bundle/rootfs"
-# shellcheck disable=SC2016 # expanded in the container
-"$bin/kata-runtime" spec --bundle "$bundle" -- /bin/sh -c '
-	echo "kernel      $(uname -sr)"
-	echo "cpu, uptime $(grep -c ^processor /proc/cpuinfo) vCPU, $(cut -d" " -f1 /proc/uptime) s"
-	echo "memory      $(free -m | awk "/^Mem/ { print \$3 \" of \" \$2 \" MiB used\" }")"
-	echo "root        $(awk "\$2 == \"/\" { print \$3 }" /proc/mounts | tail -n 1)"
-	echo "processes"
-	ps
-	exit 42'
+# What the container runs.
+cat > "$bundle/rootfs/demo.sh" <<'EOF'
+echo "kernel      $(uname -sr)"
+echo "hostname    $(hostname)"
+echo "machine     $(grep -c ^processor /proc/cpuinfo) vCPU, up for $(cut -d' ' -f1 /proc/uptime) s"
+echo "memory      $(free -m | awk '/^Mem/ { print $3 " of " $2 " MiB used" }')"
+echo "root        $(awk '$2 == "/" { print $3 }' /proc/mounts | tail -n 1)"
+echo "processes"
+ps
+exit 42
+EOF
+"$bin/kata-runtime" spec --bundle "$bundle" -- /bin/sh /demo.sh
 
 echo
 echo "== A container in a virtual machine, by $(id -un) =="

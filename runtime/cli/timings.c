@@ -40,7 +40,7 @@ static int table(struct strbuf *sb, const struct timings *t)
 	if (r == 0)
 		r = row(sb, "guest kernel", e->vm_started, agent);
 	if (r == 0)
-		r = row(sb, "agent ready", agent, e->agent_ready);
+		r = row(sb, "firmware; agent ready", agent, e->agent_ready);
 	if (r == 0)
 		r = row(sb, "container started", e->agent_ready, e->container_started);
 	if (r == 0)

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MIB		   (1ULL << 20)
-#define MEMORY_MIN_MIB	   64
-#define MEMORY_MAX_MIB	   (16ULL << 20)
+#define MIB	       (1ULL << 20)
+#define MEMORY_MIN_MIB 64
+#define MEMORY_MAX_MIB (16ULL << 20)
+#define LOW_MEMORY_MIB \
+	2048 /* all of it below 4 GiB on every machine type (QEMU hw/i386/pc_q35.c) */
 #define MAX_VCPUS	   240	/* CONFIG_NR_CPUS of the guest kernel */
 #define KERNEL_CMDLINE_MAX 2047 /* COMMAND_LINE_SIZE of x86, without the NUL */
 #define NVDIMM_ALIGN	   (2 * MIB)
@@ -159,6 +161,9 @@ int qemu_kernel_params(const struct qemu_plan *plan, struct strbuf *out)
 				       "i8042.noaux=1 pci=lastbus=0");
 	if (r >= 0)
 		r = strbuf_addf(out, " nr_cpus=%u console=hvc0", MAX(p->vcpus, p->max_vcpus));
+	/* An NVDIMM makes the kernel reserve 64 MiB for devices that cannot reach it; ours all can, and so can any reach low memory. */
+	if (r >= 0 && p->memory_mib <= LOW_MEMORY_MIB)
+		r = strbuf_addstr(out, " swiotlb=noforce");
 	if (r >= 0)
 		r = root_params(plan, out);
 	if (r >= 0)

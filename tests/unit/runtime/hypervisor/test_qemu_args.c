@@ -54,21 +54,21 @@ static void test_q35_initrd(void **state)
 	struct qemu_plan plan;
 
 	preset(&plan, &p);
-	golden(&plan,
-	       FRONT "-machine q35,accel=tcg," Q35 "\n-cpu max\n"
-		     "-smp 1,sockets=1,cores=1,threads=1,maxcpus=1\n-m 256M\n"
-		     "-object memory-backend-memfd,id=mem0,size=256M,share=on\n"
-		     "-kernel /k/vmlinux\n"
-		     "-append " TCG_PARAMS I8042_PARAMS " nr_cpus=1 console=hvc0 quiet\n"
-		     "-initrd /k/initrd\n"
-		     "-chardev socket,id=con0,fd=12\n"
-		     "-device virtio-serial-pci,id=serial0,max_ports=1,disable-legacy=on,"
-		     "addr=0x02\n"
-		     "-device virtconsole,chardev=con0,id=console0\n"
-		     "-chardev socket,id=vsock0,fd=10\n"
-		     "-device vhost-user-vsock-pci,chardev=vsock0,disable-legacy=on,addr=0x03\n"
-		     "-object rng-random,id=rng0,filename=/dev/urandom\n"
-		     "-device virtio-rng-pci,rng=rng0,disable-legacy=on,addr=0x05");
+	golden(&plan, FRONT
+	       "-machine q35,accel=tcg," Q35 "\n-cpu max\n"
+	       "-smp 1,sockets=1,cores=1,threads=1,maxcpus=1\n-m 256M\n"
+	       "-object memory-backend-memfd,id=mem0,size=256M,share=on\n"
+	       "-kernel /k/vmlinux\n"
+	       "-append " TCG_PARAMS I8042_PARAMS " nr_cpus=1 console=hvc0 swiotlb=noforce quiet\n"
+	       "-initrd /k/initrd\n"
+	       "-chardev socket,id=con0,fd=12\n"
+	       "-device virtio-serial-pci,id=serial0,max_ports=1,disable-legacy=on,"
+	       "addr=0x02\n"
+	       "-device virtconsole,chardev=con0,id=console0\n"
+	       "-chardev socket,id=vsock0,fd=10\n"
+	       "-device vhost-user-vsock-pci,chardev=vsock0,disable-legacy=on,addr=0x03\n"
+	       "-object rng-random,id=rng0,filename=/dev/urandom\n"
+	       "-device virtio-rng-pci,rng=rng0,disable-legacy=on,addr=0x05");
 }
 
 static void test_q35_kvm_nvdimm(void **state)
@@ -97,7 +97,7 @@ static void test_q35_kvm_nvdimm(void **state)
 		     "-m 256M,slots=1,maxmem=1408M\n"
 		     "-object memory-backend-memfd,id=mem0,size=256M,share=on\n"
 		     "-kernel /k/vmlinux\n"
-		     "-append " KVM_PARAMS I8042_PARAMS " nr_cpus=4 console=hvc0 "
+		     "-append " KVM_PARAMS I8042_PARAMS " nr_cpus=4 console=hvc0 swiotlb=noforce "
 		     "root=/dev/pmem0p1 rootflags=dax,errors=remount-ro ro "
 		     "rootfstype=ext4 quiet systemd.show_status=false "
 		     "systemd.unit=kata-containers.target "
@@ -144,7 +144,8 @@ static void test_microvm_erofs(void **state)
 			    "-smp 1,sockets=1,cores=1,threads=1,maxcpus=1\n-m 256M\n"
 			    "-object memory-backend-memfd,id=mem0,size=256M,share=on\n"
 			    "-kernel /k/vmlinux\n"
-			    "-append " TCG_PARAMS " nr_cpus=1 console=hvc0 root=/dev/vda1 ro "
+			    "-append " TCG_PARAMS
+			    " nr_cpus=1 console=hvc0 swiotlb=noforce root=/dev/vda1 ro "
 			    "rootfstype=erofs debug\n"
 			    "-drive if=none,id=image,file=/k/image,format=raw,readonly=on,"
 			    "cache.direct=off,aio=threads\n"
@@ -207,7 +208,7 @@ static void test_rejects(void **state)
 	p.n_disks = 0;
 	memset(long_params, 'x', sizeof(long_params) - 1);
 	p.kernel_params = long_params;
-	rejected(&plan, "the kernel's command line has 2456 bytes, the limit is 2047");
+	rejected(&plan, "the kernel's command line has 2472 bytes, the limit is 2047");
 	p.kernel_params = NULL;
 	p.name = "a,b";
 	rejected(&plan, "bad VM name \"a,b\"");
