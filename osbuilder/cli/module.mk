@@ -38,7 +38,7 @@ $(O)/images/$(ARCH)/%/kata-containers.img $(O)/images/$(ARCH)/%/kata-containers-
 		--image $(@D)/kata-containers.img --initrd $(@D)/kata-containers-initrd.img
 
 # The tree itself, for containers: $(O)/images/ARCH/RECIPE/rootfs, which its stamp stands for (its own time is the epoch).
-ROOTFS_STAMP = $(O)/images/$(ARCH)/$(1)/rootfs.stamp
+BUSYBOX_ROOTFS := $(O)/images/$(ARCH)/busybox/rootfs
 $(O)/images/$(ARCH)/%/rootfs.stamp: recipes/%/recipe.toml $(H)/bin/osbuilder
 	$(call say,ROOTFS,$(@D)/rootfs)mkdir -p $(@D) && rm -rf $(@D)/rootfs && $(H)/bin/osbuilder build --recipe $* --arch $(ARCH) \
 		--rootfs $(@D)/rootfs && touch $@

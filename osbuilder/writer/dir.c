@@ -234,8 +234,8 @@ static void reopen_dirs(int fd, const struct tree_node *dir)
 	}
 }
 
-/* Splits path into o->dirfd and o->name, and makes the temporary name. */
-static int open_place(struct dir_out *o, int dirfd, const char *path, struct error *err)
+/* Splits path into o->dirfd and o->name, and makes the empty directory under its temporary name. */
+static int make_place(struct dir_out *o, int dirfd, const char *path, struct error *err)
 {
 	_cleanup_free_ char *copy = strdup(path), *dir = NULL;
 	size_t len = strlen(path);
@@ -262,7 +262,11 @@ static int open_place(struct dir_out *o, int dirfd, const char *path, struct err
 	if (!dir || !o->name || !o->tmp)
 		return error_oom(err);
 	o->dirfd = openat(dirfd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return o->dirfd < 0 ? error_sys(err, -errno, "'%s'", path) : 0;
+	if (o->dirfd < 0 || mkdirat(o->dirfd, o->tmp, 0700) < 0)
+		return error_sys(err, -errno, "'%s'", path);
+	o->made = true;
+	o->fd = openat(o->dirfd, o->tmp, DIR_FLAGS);
+	return o->fd < 0 ? error_sys(err, -errno, "'%s'", path) : 0;
 }
 
 static int write_tree(struct dirw *w, int fd, struct error *err)
@@ -285,14 +289,7 @@ int dir_out_write(struct dir_out *o, struct tree *t, int dirfd, const char *path
 
 	*o = (struct dir_out)DIR_OUT_INIT;
 	o->tree = t;
-	r = open_place(o, dirfd, path, err);
-	if (r == 0 && mkdirat(o->dirfd, o->tmp, 0700) < 0)
-		r = error_sys(err, -errno, "'%s'", path);
-	o->made = r == 0;
-	if (r == 0) {
-		o->fd = openat(o->dirfd, o->tmp, DIR_FLAGS);
-		r = o->fd < 0 ? error_sys(err, -errno, "'%s'", path) : 0;
-	}
+	r = make_place(o, dirfd, path, err);
 	w.rootfd = o->fd;
 	w.uid = geteuid();
 	w.gid = getegid();
