@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/process.h"
 #include "container/console.h"
 #include "container/identity.h"
 #include "container/rootfs.h"
@@ -23,17 +24,6 @@ _noreturn_ static void child_fail(const struct child_plan *plan, enum sync_stage
 {
 	sync_send_error(plan->sync, stage, err);
 	_exit(1);
-}
-
-/* The agent ignores or blocks some signals; both would survive execve. */
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* The user that the id maps call root. Ids change, so the kernel makes /proc/self root's until told otherwise. */
@@ -156,7 +146,7 @@ _noreturn_ static void execute(struct child_plan *plan, char **env, const char *
 
 static void common_start(struct child_plan *plan)
 {
-	reset_signals();
+	process_reset_signals();
 	umask(022);
 	/* Until execve, processes of the container shall not look into this copy of the agent. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

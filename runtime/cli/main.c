@@ -176,6 +176,12 @@ int main(int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int next = 1;
 
+	/* Until the options are known, to the system log alone. */
+	log_init(&(struct log_config){ .name = "kata-runtime",
+				       .source = "runtime",
+				       .level = LOG_L_WARN,
+				       .fd = -1,
+				       .syslog = 1 });
 	signal(SIGPIPE, SIG_IGN); /* who reads no more is seen as EPIPE, where it happens */
 	if (options_parse(defs, ARRAY_SIZE(defs), argc, argv, &next, &err) < 0)
 		return fail(&err, 1);

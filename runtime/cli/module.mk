@@ -7,3 +7,4 @@ CLI_LIBS := cli options sandboxstate config ocijson oci wire wireproto codec bas
 CLI_LDLIBS := -lprotobuf-c -ljansson
 $(eval $(call prog,$(H),kata-runtime,runtime/cli/main.c,$(CLI_LIBS),$(CLI_LDLIBS)))
 PROGRAMS += $(H)/bin/kata-runtime
+$(eval $(call unit,runtime/cli/test_options,options base))

@@ -3,3 +3,5 @@ $(eval $(call lib,sandboxstate,$(addprefix runtime/sandbox/,instance.c state.c))
 SANDBOX_SRCS := $(addprefix runtime/sandbox/,container.c guest_spec.c launch.c launch_agent.c launch_steps.c process.c \
 	sandbox.c stdio.c vm_setup.c)
 $(eval $(call lib,sandbox,$(SANDBOX_SRCS)))
+$(eval $(call unit,runtime/sandbox/test_launch,sandbox base))
+$(eval $(call unit,runtime/sandbox/test_instance,sandboxstate codec base,-ljansson))

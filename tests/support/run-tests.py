@@ -23,18 +23,24 @@ def parse(text):
     passed = failed = 0
     skips = []
     planned = None
+    said = ""
     for line in text.splitlines():
         plan = PLAN_LINE.match(line)
         if plan:
             planned = (planned or 0) + int(plan.group(1))
         m = TEST_LINE.match(line)
         if not m:
+            if line.startswith("skipped:"):
+                said = line[len("skipped:"):].strip()
             continue
         skip = re.search(r"#\s*skip\s*(.*)$", m.group(2), re.IGNORECASE)
-        if m.group(1) == "not ok":
-            failed += 1
+        if skip and m.group(1) == "not ok":
+            # cmocka's form: "not ok N # SKIP name", and the reason is what the test printed last.
+            skips.append((skip.group(1).strip(), said or "no reason given"))
         elif skip:
             skips.append((m.group(2).split("#")[0].strip(), skip.group(1).strip() or "no reason given"))
+        elif m.group(1) == "not ok":
+            failed += 1
         else:
             passed += 1
     return passed, failed, skips, planned

@@ -99,13 +99,18 @@ static int child_lift(int fd)
 	return fd < 0 || fd > 2 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-static void child_reset_signals(void)
+/* struct sigaction as rt_sigaction(2) takes it; all zero is SIG_DFL. Large enough for every architecture. */
+#define KERNEL_SIGACTION_WORDS 8
+
+void process_reset_signals(void)
 {
+	static const unsigned long dfl[KERNEL_SIGACTION_WORDS];
 	sigset_t none;
 
-	for (int s = 1; s < 32; s++)
+	/* By the system call: the C library's function refuses the two real-time signals that it uses itself. */
+	for (int s = 1; s <= 64; s++)
 		if (s != SIGKILL && s != SIGSTOP)
-			signal(s, SIG_DFL);
+			syscall(SYS_rt_sigaction, s, dfl, NULL, 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -115,7 +120,7 @@ _noreturn_ static void child_main(const struct process_params *p, int status_fd,
 	int in = child_lift(p->stdin_fd), out = child_lift(p->stdout_fd),
 	    errfd = child_lift(p->stderr_fd), r;
 
-	child_reset_signals();
+	process_reset_signals();
 	if (p->death_signal) {
 		if (prctl(PR_SET_PDEATHSIG, p->death_signal) < 0)
 			child_fail(status_fd, -errno, "prctl");

@@ -40,6 +40,8 @@ int process_spawn(const struct process_params *p, pid_t *ret_pid, struct error *
 int process_run(const struct process_params *p, struct strbuf *out, struct strbuf *errout,
 		int *ret_status, struct error *err);
 
+/* All signals to their default action, none blocked: what a program expects at its start. Async-signal safe; for children. */
+void process_reset_signals(void);
 /* Wait status to a shell's number: exit code, or 128 + signal. */
 int process_exit_code(int wait_status);
 /* Start time in clock ticks since boot (field 22 of /proc/PID/stat): with the pid, the identity of a process. 0 if gone. */
