@@ -5,3 +5,4 @@ ENGINE_LIBS := taskservice sandbox sandboxstate storage agentclient hypervisor v
 ENGINE_LDLIBS := -lprotobuf-c $(OSBUILDER_LDLIBS)
 $(eval $(call prog,$(H),containerd-shim-kata-v2,$(addprefix runtime/shim/,main.c oci_bootstrap.c),$(ENGINE_LIBS),$(ENGINE_LDLIBS)))
 PROGRAMS += $(H)/bin/containerd-shim-kata-v2
+$(eval $(call unit,runtime/sandbox/test_lifecycle,$(ENGINE_LIBS),$(ENGINE_LDLIBS)))
