@@ -71,12 +71,25 @@ static void agent_create(struct ttrpc_call *call, const ProtobufCMessage *msg, v
 		reply_empty(call);
 }
 
+/* A call that is never answered ends with its connection. */
+static void forget_call(struct ttrpc_call *call, void *data)
+{
+	struct fixture *f = data;
+
+	if (f->reading == call)
+		f->reading = NULL;
+	if (f->waiting == call)
+		f->waiting = NULL;
+}
+
 static void agent_check_(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	Grpc__HealthCheckResponse resp = GRPC__HEALTH_CHECK_RESPONSE__INIT;
 	struct fixture *f = data;
 
-	if (!f->silent)
+	if (f->silent)
+		ttrpc_call_on_cancel(call, forget_call, f);
+	else
 		ttrpc_call_reply(call, &resp.base);
 }
 
@@ -133,6 +146,7 @@ static void agent_read(struct ttrpc_call *call, const ProtobufCMessage *msg, voi
 
 	assert_null(f->reading); /* one at a time keeps the order */
 	f->reading = call;
+	ttrpc_call_on_cancel(call, forget_call, f);
 	feed(f);
 }
 
@@ -168,6 +182,7 @@ static void agent_wait(struct ttrpc_call *call, const ProtobufCMessage *msg, voi
 	struct fixture *f = data;
 
 	f->waiting = call;
+	ttrpc_call_on_cancel(call, forget_call, f);
 	feed(f);
 }
 
