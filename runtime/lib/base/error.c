@@ -31,31 +31,29 @@ static void join(char *dst, const char *a, const char *sep, const char *b)
 	memcpy(dst, tmp, sizeof(tmp));
 }
 
-int error_set(struct error *err, int code, const char *fmt, ...)
+void error_set_(struct error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!err)
-		return code;
+		return;
 	err->code = code;
 	va_start(ap, fmt);
 	format(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
-	return code;
 }
 
-int error_sys(struct error *err, int code, const char *fmt, ...)
+void error_sys_(struct error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!err)
-		return code;
+		return;
 	err->code = code;
 	va_start(ap, fmt);
 	format(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 	join(err->msg, err->msg, ": ", strerror(-code));
-	return code;
 }
 
 int error_prefix(struct error *err, const char *fmt, ...)
@@ -74,24 +72,18 @@ int error_prefix(struct error *err, const char *fmt, ...)
 	return err->code;
 }
 
-int error_wrap(struct error *err, int code, const char *fmt, ...)
+void error_wrap_(struct error *err, int code, const char *fmt, ...)
 {
 	char text[ERROR_MSG_MAX];
 	va_list ap;
 
 	if (!err)
-		return code;
+		return;
 	va_start(ap, fmt);
 	format(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	join(err->msg, text, ": ", err->code ? err->msg : strerror(-code));
 	err->code = code;
-	return code;
-}
-
-int error_oom(struct error *err)
-{
-	return error_set(err, -ENOMEM, "out of memory");
 }
 
 void error_clear(struct error *err)

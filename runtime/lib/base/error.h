@@ -30,24 +30,38 @@ struct error {
 		0, "" \
 	}
 
-/* Sets code and message, and returns `code` (a negative errno), so `return error_set(err, -EINVAL, "...")` works. */
-int error_set(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
-
-/* As error_set(), and appends ": " and strerror(-code). For failing system calls. */
-int error_sys(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
+/*
+ * error_set(err, code, fmt, ...): sets code and message, and returns `code` (a negative errno), so that
+ * `return error_set(err, -EINVAL, "...")` works.
+ * error_sys(err, code, fmt, ...): the same, and appends ": " and strerror(-code). For failing system calls.
+ * error_wrap(err, code, fmt, ...): puts "TEXT: " in front of the message, sets the code and returns it; an unset err gets TEXT and
+ * strerror(-code).
+ *
+ * Macros, so that compilers and analysers see that what comes back is what went in.
+ */
+#define error_set(err, code, ...)  ERROR_RETURN_(error_set_, err, code, __VA_ARGS__)
+#define error_sys(err, code, ...)  ERROR_RETURN_(error_sys_, err, code, __VA_ARGS__)
+#define error_wrap(err, code, ...) ERROR_RETURN_(error_wrap_, err, code, __VA_ARGS__)
+/* "out of memory", -ENOMEM. */
+#define error_oom(err) error_set((err), -ENOMEM, "out of memory")
 
 /* Puts "TEXT: " in front of the message and returns err's code; -EIO when err is NULL or unset. */
 int error_prefix(struct error *err, const char *fmt, ...) _printf_(2, 3);
-
-/* As error_prefix(), but returns `code`; if err is unset it gets TEXT and strerror(-code). */
-int error_wrap(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
-
-/* "Out of memory", -ENOMEM. */
-int error_oom(struct error *err);
 
 void error_clear(struct error *err);
 
 /* The message, never NULL; strerror of the code when there is none. */
 const char *error_text(const struct error *err);
+
+/* What the macros call. */
+void error_set_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
+void error_sys_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
+void error_wrap_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
+#define ERROR_RETURN_(fn, err, code, ...)            \
+	({                                           \
+		int error_code_ = (code);            \
+		fn((err), error_code_, __VA_ARGS__); \
+		error_code_;                         \
+	})
 
 #endif

@@ -25,8 +25,8 @@ int parse_u64(const char *s, int base, uint64_t *ret)
 	v = strtoull(s, &end, base);
 	if (end == s || *end)
 		return -EINVAL;
-	if (errno)
-		return -errno;
+	if (errno == ERANGE)
+		return -ERANGE;
 	*ret = v;
 	return 0;
 }
@@ -55,8 +55,8 @@ int parse_i64(const char *s, int base, int64_t *ret)
 	v = strtoll(s, &end, base);
 	if (end == s || *end)
 		return -EINVAL;
-	if (errno)
-		return -errno;
+	if (errno == ERANGE)
+		return -ERANGE;
 	*ret = v;
 	return 0;
 }
@@ -72,8 +72,8 @@ int parse_size(const char *s, uint64_t *ret)
 		return -EINVAL;
 	errno = 0;
 	v = strtoull(s, &end, 10);
-	if (errno)
-		return -errno;
+	if (errno == ERANGE)
+		return -ERANGE;
 	if (*end) {
 		unit = strchr(units, toupper((unsigned char)*end));
 		if (unit) {

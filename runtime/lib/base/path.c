@@ -217,8 +217,8 @@ int path_mkdir_in_root(int rootfd, const char *path, mode_t mode)
 		if (!name || strbuf_addf(&done, "/%s", name) < 0)
 			return -ENOMEM;
 		/* EEXIST may be a link: opening the longer prefix below follows it inside the root. */
-		if (strcmp(name, ".") && strcmp(name, "..") && mkdirat(dir, name, mode) < 0 &&
-		    errno != EEXIST)
+		if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+		    mkdirat(dir, name, mode) < 0 && errno != EEXIST)
 			return -errno;
 	}
 	return path_open_in_root(rootfd, done.buf, O_PATH | O_DIRECTORY, 0);

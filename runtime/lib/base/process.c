@@ -166,7 +166,7 @@ static int wait_for_exec(int fd, pid_t pid, struct error *err)
 	if (r < 0)
 		return error_sys(err, r, "start a process");
 	f.what[sizeof(f.what) - 1] = '\0';
-	return error_sys(err, f.code, "%s", f.what);
+	return error_sys(err, f.code < 0 ? f.code : -EPROTO, "%s", f.what);
 }
 
 int process_spawn(const struct process_params *p, pid_t *ret_pid, struct error *err)
