@@ -8,3 +8,4 @@ CLI_LDLIBS := -lprotobuf-c -ljansson
 $(eval $(call prog,$(H),kata-runtime,runtime/cli/main.c,$(CLI_LIBS),$(CLI_LDLIBS)))
 PROGRAMS += $(H)/bin/kata-runtime
 $(eval $(call unit,runtime/cli/test_options,options base))
+$(eval $(call unit,runtime/cli/test_relay,cli base))

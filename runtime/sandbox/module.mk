@@ -5,3 +5,4 @@ SANDBOX_SRCS := $(addprefix runtime/sandbox/,container.c guest_spec.c launch.c l
 $(eval $(call lib,sandbox,$(SANDBOX_SRCS)))
 $(eval $(call unit,runtime/sandbox/test_launch,sandbox base))
 $(eval $(call unit,runtime/sandbox/test_instance,sandboxstate codec base,-ljansson))
+$(eval $(call fuzz,state,sandboxstate codec base,-ljansson))
