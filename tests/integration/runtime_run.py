@@ -143,7 +143,7 @@ def victim(h, client, which):
         return client.pid
     word = "qemu-system" if which == "hypervisor" else "containerd-shim-kata-v2"
     for pid, cmd in h.processes().items():
-        if cmd.split(" ")[0].endswith(word):
+        if word in cmd.split(" ")[0]:
             return pid
     return None
 
@@ -202,4 +202,5 @@ def main():
     tap.end()
 
 
-main()
+if __name__ == "__main__":
+    main()
