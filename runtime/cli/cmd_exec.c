@@ -121,7 +121,7 @@ static int make_process(const struct exec_options *o, const struct known *k, cha
 
 	if (o->process) {
 		r = file_read(AT_FDCWD, o->process, PROCESS_MAX, out, err);
-		if (r == 0)
+		if (r >= 0)
 			r = oci_process_parse(out->buf, out->len, &doc, err);
 		if (r < 0)
 			return error_prefix(err, "%s", o->process);

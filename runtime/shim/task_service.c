@@ -208,7 +208,7 @@ static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *msg, void
 	if (r == 0)
 		r = oci_process_parse((const char *)req->spec->value.data, req->spec->value.len,
 				      &spec, &err);
-	if (r == 0)
+	if (r >= 0)
 		r = process_new(init->container, req->exec_id, &io, &p, &err);
 	if (r < 0) {
 		oci_process_free(spec);

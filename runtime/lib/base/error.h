@@ -57,11 +57,13 @@ const char *error_text(const struct error *err);
 void error_set_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
 void error_sys_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
 void error_wrap_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
-#define ERROR_RETURN_(fn, err, code, ...)            \
-	({                                           \
-		int error_code_ = (code);            \
-		fn((err), error_code_, __VA_ARGS__); \
-		error_code_;                         \
+#define ERROR_RETURN_(fn, err, code, ...)                           \
+	({                                                          \
+		int error_code_ = (code);                           \
+		/* Never success, whatever errno was. */            \
+		error_code_ = error_code_ < 0 ? error_code_ : -EIO; \
+		fn((err), error_code_, __VA_ARGS__);                \
+		error_code_;                                        \
 	})
 
 #endif
