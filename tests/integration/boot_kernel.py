@@ -145,7 +145,8 @@ def check_clocks(tap, work, manifest, clocks, initrd):
         _, text = check_boot(tap, "q35, " + ("clocks not given" if append == "quiet" else "clocks given"), manifest,
                              boot("vmlinux", "q35", append, initrd, ("-d", "trace:memory_region_ops_read", "-D", trace)))
         reads.append(port_reads(trace))
-    tap.ok(reads[0] > 100 and reads[1] == 0, "tsc_early_khz= leaves out the loops on the PIT (patch 0001)",
+    # Without it: one read where the quick calibration works at once, tens of thousands where the host is busy.
+    tap.ok(reads[0] > 0 and reads[1] == 0, "tsc_early_khz= leaves out the loops on the PIT (patch 0001)",
            "reads of port 0x61 without and with it: %s" % reads)
     print("#   reads of port 0x61: %d without, %d with" % tuple(reads))
     # 1 GHz / HZ (250)
