@@ -31,13 +31,17 @@ demo: $(PROGRAMS) kernel $(O)/images/$(ARCH)/agent/kata-containers.img demo-conf
 	$(Q)packaging/demo.sh $(H)/bin $(DEMO) $(DEMO_KERNEL) $(DEMO_IMAGE) $(G)/bin/kata-agent
 
 # ---- install ---------------------------------------------------------------------------------------------------
+# As in vmlinux-VERSION-CONFIGVERSION, upstream's names.
+KERNEL_INSTALLED = $(patsubst vmlinux-%,%,$(shell readlink $(O)/kernel/$(ARCH)/vmlinux.container))
 SHARE := $(PREFIX)/share/kata-containers
 DEFAULTS := $(PREFIX)/share/defaults/kata-containers
 install: $(PROGRAMS) kernel $(O)/images/$(ARCH)/agent/kata-containers.img
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE) $(DESTDIR)$(DEFAULTS)
 	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(addprefix $(H)/bin/,osbuilder kata-runtime containerd-shim-kata-v2) $(DESTDIR)$(PREFIX)/bin
-	$(Q)cp -dp --no-preserve=ownership $(O)/kernel/$(ARCH)/*-*-* $(O)/kernel/$(ARCH)/*.container \
-		$(O)/kernel/$(ARCH)/kernel.manifest.json $(DESTDIR)$(SHARE)
+	$(Q)for f in vmlinux vmlinuz config System.map; do \
+		install -m 0644 $(O)/kernel/$(ARCH)/$$f $(DESTDIR)$(SHARE)/$$f-$(KERNEL_INSTALLED); done
+	$(Q)for f in vmlinux vmlinuz; do ln -sfn $$f-$(KERNEL_INSTALLED) $(DESTDIR)$(SHARE)/$$f.container; done
+	$(Q)install -m 0644 $(O)/kernel/$(ARCH)/kernel.manifest.json $(DESTDIR)$(SHARE)
 	$(Q)cp --sparse=always $(O)/images/$(ARCH)/agent/kata-containers.img* $(O)/images/$(ARCH)/agent/kata-containers-initrd.img* $(DESTDIR)$(SHARE)
 	$(Q)sed -e 's|@KERNEL@|$(SHARE)/vmlinux.container|' -e 's|@IMAGE@|$(SHARE)/kata-containers.img|' -e 's|@QEMU@|$(QEMU)|' \
 		runtime/config/configuration-qemu.toml.in > $(DESTDIR)$(DEFAULTS)/configuration.toml
