@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include "base/agent_note.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -19,6 +20,9 @@
 #include "init/pid1.h"
 #include "service/agent.h"
 #include "wire/transport.h"
+
+/* What image manifests say of this program. */
+AGENT_NOTE_DEFINE(KATA_VERSION " " AGENT_PROTOCOL);
 
 #define LISTEN_RETRY_USEC 10000
 #define LISTEN_WAIT_USEC  (10 * USEC_PER_SEC) /* for the vsock driver of a late device */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/agent_note.h"
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/file.h"

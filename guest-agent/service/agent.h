@@ -14,7 +14,6 @@
  */
 
 #define AGENT_MAX_CONTAINERS 512
-#define AGENT_PROTOCOL	     "0.0.1" /* Health.Version's grpc_version, upstream's value */
 
 struct agent_container {
 	struct list link;     /* in the agent */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "base/strbuf.h"
 #include "image.h"
+#include "sandbox/match.h"
 #include "sandbox/sandbox_internal.h"
 #include "storage/guest_paths.h"
 
@@ -43,7 +44,12 @@ int setup_check_assets(struct sandbox *sb, struct error *err)
 	check.is_initrd = c->initrd != NULL;
 	check.path = check.is_initrd ? c->initrd : c->image;
 	check.arch = host.machine;
-	return image_check(&check, &info, err);
+	r = image_check(&check, &info, err);
+	if (r == 0)
+		r = match_agent_protocol(check.path, info.agent_protocol, err);
+	if (r == 0)
+		r = match_kernel(c->kernel, host.machine, check.path, err);
+	return r;
 }
 
 static int join_kernel_params(struct sandbox *sb, struct error *err)

@@ -60,6 +60,17 @@ def check_assets(h):
         json.dump(manifest, open(other + ".manifest.json", "w"))
         write_config(conf, image=other)
         expect(h, "image of another architecture", [other, "s390x"], config=conf)
+        manifest = json.load(open(image + ".manifest.json"))
+        manifest["agent"]["protocol"] = "99.0"
+        json.dump(manifest, open(other + ".manifest.json", "w"))
+        expect(h, "agent of another protocol", [other, "agent speaks protocol 99.0, this runtime speaks"], config=conf)
+        manifest["agent"]["protocol"] = None
+        manifest["kernel_options"].append("CONFIG_NO_SUCH")
+        json.dump(manifest, open(other + ".manifest.json", "w"))
+        if os.path.exists(os.path.dirname(os.path.realpath(assets()["kernel"])) + "/kernel.manifest.json"):
+            expect(h, "kernel without an option of the image", [assets()["kernel"], "lacks CONFIG_NO_SUCH=y"], config=conf)
+        else:
+            tap.skip("kernel without an option of the image", "the kernel has no manifest")
         short = h.work + "/short.img"
         with open(image, "rb") as src, open(short, "wb") as dst:
             dst.write(src.read(4 << 20))
@@ -70,6 +81,8 @@ def check_assets(h):
         expect(h, "truncated image without a manifest", [short], config=conf)
     else:
         tap.skip("image of another architecture", "the configuration names no image with a manifest")
+        tap.skip("agent of another protocol", "the configuration names no image with a manifest")
+        tap.skip("kernel without an option of the image", "the configuration names no image with a manifest")
         tap.skip("truncated image", "the configuration names no image with a manifest")
     # An ELF program of this machine: no kernel, so no PVH note.
     write_config(conf, kernel="/bin/busybox")

@@ -9,8 +9,11 @@
  * engine can refuse a mismatch before boot. Description: "VERSION PROTOCOL", a NUL-ended string, for example "0.1.0 0.0.1".
  * Layout of a note: gABI chapter 5, "Note Section" (4-byte words and alignment).
  *
- *	AGENT_NOTE_DEFINE(KATA_VERSION " " AGENT_API_VERSION);
+ *	AGENT_NOTE_DEFINE(KATA_VERSION " " AGENT_PROTOCOL);
  */
+/* The agent protocol of this source, both sides: Health.Version's grpc_version, upstream's value. */
+#define AGENT_PROTOCOL	    "0.0.1"
+
 #define AGENT_NOTE_OWNER    "kata-agent"
 #define AGENT_NOTE_TYPE	    1
 #define AGENT_NOTE_DESC_MAX 64

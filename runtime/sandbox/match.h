@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_MATCH_H
+#define SANDBOX_MATCH_H
+
+#include "base/error.h"
+
+/*
+ * Kernel, image and runtime are matched by what their manifests say, before anything is started. What a manifest does not
+ * say, and a missing one (upstream's images and kernels have none), is no reason to refuse.
+ */
+
+/* Of a manifest's kernel_options: entries, and bytes of kernel.manifest.json. */
+#define MATCH_OPTIONS_MAX	   1024
+#define MATCH_KERNEL_MANIFEST_MAX  (1u << 20)
+#define MATCH_KERNEL_MANIFEST_NAME "kernel.manifest.json"
+
+/*
+ * The protocol that the image's agent speaks against this runtime's (AGENT_PROTOCOL). "" is accepted: not known.
+ * -EPROTONOSUPPORT names the image and both protocols.
+ */
+int match_agent_protocol(const char *image, const char *protocol, struct error *err);
+
+/*
+ * kernel.manifest.json (format: kernel/kconfig/manifest.h) in the directory of the kernel, symlinks resolved, against the
+ * architecture of the guest and IMAGE.manifest.json's kernel_options, which the kernel must have built in ("y"). The manifest
+ * describes the vmlinux whose size it names; of another file in that directory it says nothing. -ENOEXEC: another
+ * architecture or a missing option, -EINVAL: a damaged manifest.
+ */
+int match_kernel(const char *kernel, const char *arch, const char *image, struct error *err);
+
+#endif
