@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "disk/verity.h"
 
+#include <pthread.h>
+#include <unistd.h>
 #include "base/alloc.h"
 #include "base/fd.h"
-#include "codec/sha.h"
+#include "disk/sha256_multi.h"
 
-#define PER_BLOCK (VERITY_BLOCK / VERITY_DIGEST)
-#define READ_SIZE (256u << 10)
+#define PER_BLOCK  (VERITY_BLOCK / VERITY_DIGEST)
+#define READ_SIZE  (256u << 10)
+#define THREAD_MIN (4u << 20) /* bytes that are worth a thread */
+#define LEVELS_MAX 8	      /* 128^8 blocks are more than any file has */
 
 static uint64_t blocks_over(uint64_t n)
 {
@@ -24,50 +28,116 @@ uint64_t verity_hash_size(uint64_t data_size)
 	return sum * VERITY_BLOCK;
 }
 
-static int digest(struct sha *s, const struct verity_params *p, const uint8_t *block, uint8_t *out)
-{
-	uint8_t d[SHA_SIZE_MAX];
-	int r = sha_begin(s, SHA_KIND_256);
+/* One thread's share of the data. */
+struct share {
+	int fd;
+	const struct verity_params *p;
+	uint64_t first, end; /* blocks */
+	uint8_t *out;	     /* digest of block `first` */
+	pthread_t id;
+	bool threaded;
+	int r;
+	struct error err;
+};
 
-	r = r < 0 ? r : sha_update(s, p->salt, p->salt_len);
-	r = r < 0 ? r : sha_update(s, block, VERITY_BLOCK);
-	r = r < 0 ? r : sha_finish(s, d);
-	if (r == 0)
-		memcpy(out, d, VERITY_DIGEST);
-	return r;
+static bool is_zero(const uint8_t *b)
+{
+	return b[0] == 0 && memcmp(b, b + 1, VERITY_BLOCK - 1) == 0;
 }
 
-/* Digests of all data blocks, in zero-padded hash blocks. */
-static int hash_data(int fd, const struct verity_params *p, struct sha *s, uint8_t *out,
-		     struct error *err)
+/* Free space is blocks of zeros: their digest is computed once. */
+static int hash_piece(struct sha256_multi *m, const uint8_t *buf, size_t n, const uint8_t *zero,
+		      uint8_t *out)
 {
-	_cleanup_free_ uint8_t *buf = malloc(READ_SIZE);
+	size_t from = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!is_zero(buf + i * VERITY_BLOCK))
+			continue;
+		r = sha256_multi_hash(m, buf + from * VERITY_BLOCK, i - from,
+				      out + from * VERITY_DIGEST);
+		memcpy(out + i * VERITY_DIGEST, zero, VERITY_DIGEST);
+		from = i + 1;
+	}
+	return r < 0 ? r
+		     : sha256_multi_hash(m, buf + from * VERITY_BLOCK, n - from,
+					 out + from * VERITY_DIGEST);
+}
+
+static int hash_share(struct share *s, struct error *err)
+{
+	_cleanup_sha256_multi_ struct sha256_multi *m = NULL;
+	_cleanup_free_ uint8_t *buf = calloc(1, READ_SIZE);
+	uint8_t zero[VERITY_DIGEST], *out = s->out;
+	int r;
 
 	if (!buf)
 		return error_oom(err);
-	for (uint64_t off = 0; off < p->data_size; off += READ_SIZE) {
-		size_t n = (size_t)MIN(p->data_size - off, (uint64_t)READ_SIZE);
-		uint64_t at = p->data_offset + off;
-		int r = fd_pread_full(fd, buf, n, (off_t)at);
+	r = sha256_multi_new(SHA256_MULTI_AUTO, s->p->salt, s->p->salt_len, &m, err);
+	if (r < 0)
+		return r;
+	r = sha256_multi_hash(m, buf, 1, zero);
+	if (r < 0)
+		return error_sys(err, r, "verity: hash a block");
+	for (uint64_t i = s->first; i < s->end;) {
+		size_t n = (size_t)MIN(s->end - i, (uint64_t)READ_SIZE / VERITY_BLOCK);
+		uint64_t at = s->p->data_offset + i * VERITY_BLOCK;
 
-		for (size_t i = 0; r == 0 && i < n; i += VERITY_BLOCK, out += VERITY_DIGEST)
-			r = digest(s, p, buf + i, out);
+		r = fd_pread_full(s->fd, buf, n * VERITY_BLOCK, (off_t)at);
+		if (r == 0)
+			r = hash_piece(m, buf, n, zero, out);
 		if (r < 0)
 			return error_sys(err, r, "verity: hash data at byte %llu",
 					 (unsigned long long)at);
+		i += n;
+		out += n * VERITY_DIGEST;
 	}
 	return 0;
 }
 
-int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGEST],
-		 struct error *err)
+static void *share_run(void *arg)
 {
-	_cleanup_sha_ struct sha s = SHA_INIT;
-	uint64_t n = blocks_over(p->data_size / VERITY_BLOCK);
-	uint64_t at = p->hash_offset + verity_hash_size(p->data_size);
-	_cleanup_free_ uint8_t *level = NULL;
-	int r;
+	struct share *s = arg;
 
+	s->r = hash_share(s, &s->err);
+	return NULL;
+}
+
+/* Digests of all data blocks, one after the other. */
+static int hash_data(int fd, const struct verity_params *p, uint8_t *out, struct error *err)
+{
+	struct share shares[VERITY_THREADS_MAX];
+	uint64_t blocks = p->data_size / VERITY_BLOCK;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t n = cpus > 0 ? (uint64_t)cpus : 1;
+	int r = 0;
+
+	n = MIN(n, p->data_size / THREAD_MIN + 1);
+	n = MIN(n, (uint64_t)VERITY_THREADS_MAX);
+	for (uint64_t i = 0; i < n; i++) {
+		struct share *s = &shares[i];
+
+		*s = (struct share){
+			.fd = fd, .p = p, .first = blocks * i / n, .end = blocks * (i + 1) / n
+		};
+		s->out = out + s->first * VERITY_DIGEST;
+		/* The last share is this thread's; one that cannot be started is done here, too. */
+		s->threaded = i + 1 < n && pthread_create(&s->id, NULL, share_run, s) == 0;
+		if (!s->threaded)
+			share_run(s);
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		if (shares[i].threaded)
+			pthread_join(shares[i].id, NULL);
+		if (r == 0 && shares[i].r < 0)
+			r = error_set(err, shares[i].r, "%s", error_text(&shares[i].err));
+	}
+	return r;
+}
+
+static int check_params(const struct verity_params *p, struct error *err)
+{
 	if (!p->data_size || p->data_size % VERITY_BLOCK || p->data_size > VERITY_DATA_MAX)
 		return error_set(err, -EINVAL,
 				 "verity: %llu bytes of data are not a multiple of 4096 up to %llu",
@@ -76,10 +146,27 @@ int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGE
 	if (p->salt_len > VERITY_SALT_MAX)
 		return error_set(err, -EINVAL, "verity: a salt of %zu bytes is longer than %u",
 				 p->salt_len, VERITY_SALT_MAX);
+	return 0;
+}
+
+int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGEST],
+		 struct error *err)
+{
+	_cleanup_sha256_multi_ struct sha256_multi *m = NULL;
+	uint64_t n = blocks_over(p->data_size / VERITY_BLOCK);
+	uint64_t at = p->hash_offset + verity_hash_size(p->data_size);
+	_cleanup_free_ uint8_t *level = NULL;
+	int r = check_params(p, err);
+
+	if (r < 0)
+		return r;
+	r = sha256_multi_new(SHA256_MULTI_AUTO, p->salt, p->salt_len, &m, err);
+	if (r < 0)
+		return r;
 	level = calloc(n, VERITY_BLOCK);
 	if (!level)
 		return error_oom(err);
-	r = hash_data(fd, p, &s, level, err);
+	r = hash_data(fd, p, level, err);
 	if (r < 0)
 		return r;
 	/* One block needs no tree: its digest is the root. */
@@ -93,8 +180,8 @@ int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGE
 
 		at -= n * VERITY_BLOCK;
 		r = fd_pwrite_full(fd, level, n * VERITY_BLOCK, (off_t)at);
-		for (uint64_t i = 0; r == 0 && i < n; i++)
-			r = digest(&s, p, level + i * VERITY_BLOCK, level + i * VERITY_DIGEST);
+		if (r == 0)
+			r = sha256_multi_hash(m, level, n, level);
 		if (r < 0)
 			return error_sys(err, r, "verity: write the hash tree");
 		if (n == 1)
@@ -104,4 +191,92 @@ int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGE
 	}
 	memcpy(root, level, VERITY_DIGEST);
 	return 0;
+}
+
+/* Where each level lies in the tree; level 0 holds the data's digests. */
+struct levels {
+	unsigned n;
+	uint64_t blocks[LEVELS_MAX], first[LEVELS_MAX]; /* in blocks of the tree */
+};
+
+static void find_levels(uint64_t data_blocks, struct levels *l)
+{
+	uint64_t at = 0;
+
+	l->n = 0;
+	for (uint64_t n = data_blocks; n > 1 && l->n < LEVELS_MAX; l->n++)
+		n = l->blocks[l->n] = blocks_over(n);
+	for (unsigned i = l->n; i--; at += l->blocks[i])
+		l->first[i] = at;
+}
+
+/* Index of the first of n digests that differs, n when none does. */
+static uint64_t first_difference(const uint8_t *a, const uint8_t *b, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (memcmp(a + i * VERITY_DIGEST, b + i * VERITY_DIGEST, VERITY_DIGEST) != 0)
+			return i;
+	return n;
+}
+
+static int found_bad(const struct verity_params *p, unsigned partition, uint64_t block,
+		     struct verity_bad *bad, struct error *err)
+{
+	uint64_t start = partition == 1 ? p->data_offset : p->hash_offset;
+
+	*bad = (struct verity_bad){ partition, block, start + block * VERITY_BLOCK };
+	return error_set(err, -EBADMSG,
+			 "partition %u is damaged: block %llu, at byte %llu of the file, does not "
+			 "match its hash%s",
+			 partition, (unsigned long long)block, (unsigned long long)bad->offset,
+			 partition == 2 && block == 0 ? " (the root hash)" : "");
+}
+
+/* Every block of the tree against its digest in the level above, the top one against the root. */
+static int check_tree(const struct verity_params *p, const struct levels *l, const uint8_t *tree,
+		      uint8_t *scratch, const uint8_t *root, struct verity_bad *bad,
+		      struct error *err)
+{
+	_cleanup_sha256_multi_ struct sha256_multi *m = NULL;
+	int r = sha256_multi_new(SHA256_MULTI_AUTO, p->salt, p->salt_len, &m, err);
+
+	for (unsigned i = l->n; r == 0 && i--;) {
+		const uint8_t *want = i + 1 == l->n ? root : tree + l->first[i + 1] * VERITY_BLOCK;
+		uint64_t k;
+
+		r = sha256_multi_hash(m, tree + l->first[i] * VERITY_BLOCK, l->blocks[i], scratch);
+		if (r < 0)
+			return error_sys(err, r, "verity: hash the tree");
+		k = first_difference(scratch, want, l->blocks[i]);
+		if (k < l->blocks[i])
+			return found_bad(p, 2, l->first[i] + k, bad, err);
+	}
+	return r;
+}
+
+int verity_check(int fd, const struct verity_params *p, const uint8_t root[VERITY_DIGEST],
+		 struct verity_bad *bad, struct error *err)
+{
+	uint64_t size = verity_hash_size(p->data_size), n = p->data_size / VERITY_BLOCK, k;
+	_cleanup_free_ uint8_t *tree = NULL, *digests = NULL;
+	struct levels l;
+	int r = check_params(p, err);
+
+	if (r < 0)
+		return r;
+	find_levels(n, &l);
+	tree = malloc(size ? size : 1);
+	digests = calloc(n, VERITY_DIGEST);
+	if (!tree || !digests)
+		return error_oom(err);
+	r = fd_pread_full(fd, tree, size, (off_t)p->hash_offset);
+	if (r < 0)
+		return error_sys(err, r, "verity: read the hash tree");
+	r = check_tree(p, &l, tree, digests, root, bad, err);
+	if (r == 0)
+		r = hash_data(fd, p, digests, err);
+	if (r < 0)
+		return r;
+	k = first_difference(digests, l.n ? tree + l.first[0] * VERITY_BLOCK : root, n);
+	return k < n ? found_bad(p, 1, k, bad, err) : 0;
 }

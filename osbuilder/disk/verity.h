@@ -29,8 +29,24 @@ struct verity_params {
 /* Bytes of the tree over data_size bytes. */
 uint64_t verity_hash_size(uint64_t data_size);
 
-/* Reads the data, writes the tree, gives the root hash. -EINVAL for a size that is 0, uneven or over the limit. */
+/*
+ * Reads the data, writes the tree, gives the root hash. -EINVAL for a size that is 0, uneven or over the limit. The data is hashed
+ * by as many threads as there are processors, up to VERITY_THREADS_MAX.
+ */
+#define VERITY_THREADS_MAX 8
 int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGEST],
 		 struct error *err);
+
+/* A block that is not what its hash says: of the data (partition 1 of an image) or of the tree (partition 2). */
+struct verity_bad {
+	unsigned partition;	/* 1 or 2 */
+	uint64_t block, offset; /* number in its partition; bytes from the start of the file */
+};
+/*
+ * Does the tree lead to the root hash, and the data to the tree? Checked from the root down as the kernel does, so the block found is
+ * the one that was changed. -EBADMSG: no, and *bad and err name the first bad block, in the order of the tree and then of the data.
+ */
+int verity_check(int fd, const struct verity_params *p, const uint8_t root[VERITY_DIGEST],
+		 struct verity_bad *bad, struct error *err);
 
 #endif
