@@ -166,9 +166,8 @@ static void on_vm_started(struct vm *vm, const struct error *err, void *data)
 	if (!err) {
 		accel = sb->vm_ops->accel_name(vm, &warning);
 		sb->state.accel = accel ? strdup(accel) : NULL;
-		sb->state.warning = warning ? strdup(warning) : NULL;
 		if (warning)
-			log_warn("%s", warning);
+			sandbox_warn(sb, warning);
 		sandbox_save(sb);
 	}
 	launch_step_done(sb->launching->launch, err);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/process.h"
+#include "base/strbuf.h"
 #include "base/time.h"
 #include "codec/json.h"
 #include "sandbox/sandbox_internal.h"
@@ -121,6 +122,18 @@ static const char *status_text(const struct sandbox *sb)
 			return words[container_init_process(c)->status];
 	}
 	return "stopped";
+}
+
+void sandbox_warn(struct sandbox *sb, const char *text)
+{
+	char *both =
+		sb->state.warning ? str_printf("%s; %s", sb->state.warning, text) : strdup(text);
+
+	log_warn("%s", text);
+	if (!both)
+		return;
+	free(sb->state.warning);
+	sb->state.warning = both;
 }
 
 void sandbox_save(struct sandbox *sb)

@@ -125,6 +125,8 @@ bool sandbox_is_empty(const struct sandbox *sb);
 pid_t sandbox_pid(const struct sandbox *sb);
 /* The VM is lost: every process ends with AGENT_EXIT_LOST. */
 void sandbox_lost(struct sandbox *sb, const char *reason);
+/* Logs a line and keeps it for the user, who reads state.json; a second one is added after "; ". */
+void sandbox_warn(struct sandbox *sb, const char *text);
 /* Writes state.json; a failure is logged. */
 void sandbox_save(struct sandbox *sb);
 

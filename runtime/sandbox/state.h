@@ -33,7 +33,7 @@ struct state {
 	int64_t exit_status; /* -1: not known */
 	char *reason;	     /* why the sandbox was lost; NULL while it was not */
 	char *accel;	     /* "kvm", "tcg"; NULL until launched */
-	char *warning;	     /* for the user, from the hypervisor driver; NULL: none */
+	char *warning;	     /* for the user; NULL: none */
 	char *rootfs_mode;   /* "virtio-fs" or "packed" */
 	uint32_t owner;	     /* uid */
 	struct times times;

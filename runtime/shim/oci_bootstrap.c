@@ -162,8 +162,27 @@ static int serve(struct engine *e, struct error *err)
 	return 0;
 }
 
+/*
+ * A mount namespace of our own, for the shared root file system. Where root may not have one (a container without CAP_SYS_ADMIN) or
+ * cannot seal it off (a chroot, whose "/" is no mount), roots are packed as for an ordinary user, and the user is told.
+ */
+static int own_mounts(struct engine *e, struct error *why, struct error *err)
+{
+	int r;
+
+	if (geteuid() != 0 || e->config->shared_fs != CONFIG_FS_VIRTIO)
+		return 0;
+	r = share_unshare(why);
+	if (r == -EINVAL || r == -EPERM) {
+		e->config->shared_fs = CONFIG_FS_NONE;
+		return 0;
+	}
+	return r < 0 ? error_set(err, r, "%s", why->msg) : 0;
+}
+
 static int set_up(struct engine *e, uint64_t start, struct error *err)
 {
+	struct error no_share = ERROR_INIT;
 	int lock_fd = -1, r;
 
 	r = parse_fd(e->args.lock_fd, &lock_fd, err);
@@ -176,8 +195,7 @@ static int set_up(struct engine *e, uint64_t start, struct error *err)
 	if (r < 0)
 		return r;
 	log_info("configuration: %s", e->config->path);
-	if (geteuid() == 0 && e->config->shared_fs == CONFIG_FS_VIRTIO)
-		r = share_unshare(err);
+	r = own_mounts(e, &no_share, err);
 	if (r < 0)
 		return r;
 	r = loop_new(&e->loop);
@@ -193,6 +211,10 @@ static int set_up(struct engine *e, uint64_t start, struct error *err)
 	if (r < 0)
 		return r;
 	e->sandbox->state.times.engine_start = start;
+	if (no_share.code) {
+		error_prefix(&no_share, "the root file system is packed instead of shared");
+		sandbox_warn(e->sandbox, no_share.msg);
+	}
 	sandbox_save(e->sandbox);
 	return serve(e, err);
 }
