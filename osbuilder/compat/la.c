@@ -18,6 +18,9 @@ struct la_archive {
 	struct archive_entry *entry;
 	struct la_archive *outer;
 	struct la_limits limits;
+	la_read_fn read_fn;
+	void *read_data;
+	char *buf; /* LA_BLOCK bytes for read_fn */
 	uint64_t entries, content;
 	locale_t utf8,
 		before; /* libarchive converts names through the locale: give it one that keeps bytes */
@@ -130,6 +133,35 @@ static la_ssize_t nested_read(struct archive *ar, void *data, const void **ret_b
 	return (la_ssize_t)n;
 }
 
+static la_ssize_t reader_read(struct archive *ar, void *data, const void **ret_buf)
+{
+	struct la_archive *a = data;
+	struct error err = ERROR_INIT;
+	ssize_t n = a->read_fn(a->read_data, a->buf, LA_BLOCK, &err);
+
+	if (n < 0)
+		archive_set_error(ar, EIO, "%s", error_text(&err));
+	*ret_buf = a->buf;
+	return n < 0 ? -1 : (la_ssize_t)n;
+}
+
+int la_open_reader(la_read_fn fn, void *data, enum la_format format, const struct la_limits *limits,
+		   struct la_archive **ret, struct error *err)
+{
+	struct la_archive *a = la_new(format, limits, err);
+
+	if (!a)
+		return -ENOMEM;
+	a->read_fn = fn;
+	a->read_data = data;
+	a->buf = malloc(LA_BLOCK);
+	if (!a->buf) {
+		la_close(a);
+		return error_oom(err);
+	}
+	return la_opened(a, archive_read_open(a->ar, a, NULL, reader_read, NULL), ret, err);
+}
+
 int la_open_nested(struct la_archive *outer, enum la_format format, const struct la_limits *limits,
 		   struct la_archive **ret, struct error *err)
 {
@@ -141,11 +173,16 @@ int la_open_nested(struct la_archive *outer, enum la_format format, const struct
 	return la_opened(a, archive_read_open(a->ar, outer, NULL, nested_read, NULL), ret, err);
 }
 
-static int check_bytes(struct la_archive *a, struct error *err)
+uint64_t la_bytes(const struct la_archive *a)
 {
 	uint64_t raw = (uint64_t)archive_filter_bytes(a->ar, 0);
 
-	if (raw <= a->limits.max_bytes && a->content <= a->limits.max_bytes)
+	return raw > a->content ? raw : a->content;
+}
+
+static int check_bytes(struct la_archive *a, struct error *err)
+{
+	if (la_bytes(a) <= a->limits.max_bytes)
 		return 0;
 	return error_set(err, -EFBIG, "unpacks to more than %llu bytes",
 			 (unsigned long long)a->limits.max_bytes);
@@ -227,5 +264,6 @@ void la_close(struct la_archive *a)
 		archive_read_free(a->ar);
 	if (a->utf8)
 		freelocale(a->utf8);
+	free(a->buf);
 	free(a);
 }

@@ -46,6 +46,13 @@ int la_open_fd(int fd, enum la_format format, const struct la_limits *limits,
 /* The bytes must stay valid until la_close(). */
 int la_open_memory(const void *data, size_t len, enum la_format format,
 		   const struct la_limits *limits, struct la_archive **ret, struct error *err);
+/*
+ * Bytes that come from a function: up to len of them into buf, 0 at the end, else -errno with err filled. `data` must stay
+ * valid until la_close().
+ */
+typedef ssize_t (*la_read_fn)(void *data, void *buf, size_t len, struct error *err);
+int la_open_reader(la_read_fn fn, void *data, enum la_format format, const struct la_limits *limits,
+		   struct la_archive **ret, struct error *err);
 /* The content of outer's current entry as an archive of its own. Close it before outer moves on. */
 int la_open_nested(struct la_archive *outer, enum la_format format, const struct la_limits *limits,
 		   struct la_archive **ret, struct error *err);
@@ -56,6 +63,8 @@ ssize_t la_read(struct la_archive *a, void *buf, size_t len, struct error *err);
 /* Extended attributes of the current entry, one a call: 1 filled, 0 no more. */
 int la_next_xattr(struct la_archive *a, const char **ret_name, const void **ret_value,
 		  size_t *ret_len);
+/* What has been read so far, as la_limits.max_bytes counts it. */
+uint64_t la_bytes(const struct la_archive *a);
 void la_close(struct la_archive *a);
 static inline void la_closep(struct la_archive **a)
 {

@@ -35,6 +35,7 @@ static void spec_release(struct source_spec *s)
 	free(s->mirror);
 	free(s->security_mirror);
 	free(s->keyring);
+	free(s->reference);
 }
 
 void recipe_free(struct recipe *r)
@@ -202,7 +203,9 @@ static int read_source(struct toml_value *t, struct source_spec *s, struct error
 	if (str_eq(s->type, "deb"))
 		return read_deb(t, s, err);
 	r = need_str(t, "path", &s->path, err);
-	if (r == 0)
+	if (r >= 0 && str_eq(s->type, "oci"))
+		r = get_str(t, "reference", &s->reference, err);
+	if (r >= 0)
 		r = image_path(t, "target", &s->target, str_eq(s->type, "file"), err);
 	if (r == 0 && str_eq(s->type, "file"))
 		r = get_mode(t, "mode", &s->mode, err);

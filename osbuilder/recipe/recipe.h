@@ -42,6 +42,10 @@
  *	type = "dir"				# or tar, file
  *	path = "files"  target = "/"  mode = "0644"
  *
+ *	[[source]]
+ *	type = "oci"				# an OCI image layout: a directory or a tar
+ *	path = "image"  reference = "v1"  target = "/"
+ *
  *	[[copy]] from = "/a" to = "/b"		# inside the image, after the sources
  *	[[text]] path = "/etc/hostname" text = "kata\n" mode = "0644"
  *	[[link]] path = "/etc/mtab" target = "../proc/self/mounts"

@@ -132,23 +132,6 @@ int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *
 	return step == 3 ? 0 : error_set(err, -EBADMSG, "is not a complete Debian package");
 }
 
-static int note_package(struct source_packages *p, const struct source_deb_info *i,
-			const char *sha256)
-{
-	struct source_package *d;
-
-	if (array_reserve(&p->v, &p->cap, p->n + 1, sizeof(*p->v)) < 0)
-		return -ENOMEM;
-	d = &p->v[p->n];
-	memset(d, 0, sizeof(*d));
-	memcpy(d->sha256, sha256, sizeof(d->sha256));
-	p->n++;
-	d->name = strdup(i->name);
-	d->version = strdup(i->version);
-	d->arch = strdup(i->arch);
-	return d->name && d->version && d->arch ? 0 : -ENOMEM;
-}
-
 /* Maps the file, checks it against the index, unpacks it unless the recipe omits it. */
 static int take_file(const struct source_spec *s, const struct source_env *env, struct tree *t,
 		     const char *dir, const struct apt_file *f, struct error *err)
@@ -181,7 +164,8 @@ static int take_file(const struct source_spec *s, const struct source_env *env, 
 	if (r == 0)
 		r = source_unpack_deb(t, map, f->size, source_debian_arch(env->arch), &info, err);
 	munmap(map, f->size);
-	if (r == 0 && env->packages && note_package(env->packages, &info, f->sha256) < 0)
+	if (r == 0 &&
+	    source_packages_add(env->packages, info.name, info.version, info.arch, f->sha256) < 0)
 		r = error_oom(err);
 	return r;
 }

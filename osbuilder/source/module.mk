@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 OSB_SOURCE_SRCS := osbuilder/source/source.c osbuilder/source/unpack.c osbuilder/source/local.c \
-	osbuilder/source/dir.c osbuilder/source/apt_sources.c osbuilder/source/apt.c osbuilder/source/deb.c \
+	osbuilder/source/dir.c osbuilder/source/oci.c osbuilder/source/oci_json.c osbuilder/source/oci_layer.c \
+	osbuilder/source/apt_sources.c osbuilder/source/apt.c osbuilder/source/deb.c \
 	osbuilder/compat/la.c osbuilder/compat/elf.c

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/alloc.h"
 #include "base/strbuf.h"
 
 static const struct source_ops *const sources[] = { &source_deb, &source_dir, &source_tar,
-						    &source_file };
+						    &source_file, &source_oci };
 
 const struct source_ops *source_find(const char *type)
 {
@@ -28,6 +31,21 @@ int source_load(const struct source_spec *s, const struct source_env *env, struc
 	if (r < 0)
 		return error_wrap(err, r, "source %s", s->type);
 	return 0;
+}
+
+int source_packages_add(struct source_packages *p, const char *name, const char *version,
+			const char *arch, const char *sha256)
+{
+	struct source_package *d;
+
+	if (!p)
+		return 0;
+	if (array_reserve(&p->v, &p->cap, p->n + 1, sizeof(*p->v)) < 0)
+		return -ENOMEM;
+	d = &p->v[p->n++];
+	*d = (struct source_package){ strdup(name), strdup(version), strdup(arch), "" };
+	snprintf(d->sha256, sizeof(d->sha256), "%s", sha256);
+	return d->name && d->version && d->arch ? 0 : -ENOMEM;
 }
 
 void source_packages_release(struct source_packages *p)

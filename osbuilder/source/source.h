@@ -19,6 +19,7 @@
  *   dir   a directory of this machine
  *   tar   a tar file, plain or compressed by gzip, bzip2, xz or zstd
  *   file  one file of this machine
+ *   oci   a container image: an OCI image layout, as a directory or a tar of one
  */
 
 #define SOURCE_PACKAGES_MAX 4096 /* in one image */
@@ -33,11 +34,14 @@ struct source_packages {
 	size_t n, cap;
 };
 void source_packages_release(struct source_packages *p);
+/* Copies the strings; 0 or -ENOMEM. p may be NULL. */
+int source_packages_add(struct source_packages *p, const char *name, const char *version,
+			const char *arch, const char *sha256);
 
 /* What a recipe says about one source. Unused fields are NULL or empty. Owned by the recipe. */
 struct source_spec {
 	char *type;
-	char *path;    /* dir, tar, file: relative to the recipe's directory, or absolute */
+	char *path;    /* dir, tar, file, oci: relative to the recipe's directory, or absolute */
 	char *target;  /* directory of the image the content goes to ("/"); file: the file itself */
 	uint32_t mode; /* file: permissions, 0644 by default */
 	struct strv suites; /* deb: "bookworm", "bookworm-updates", ... */
@@ -47,7 +51,8 @@ struct source_spec {
 		omit; /* deb: dependencies that are resolved but not unpacked (dpkg, debconf, ...) */
 	char *mirror; /* deb: NULL: the Debian mirrors this machine is configured for, else deb.debian.org */
 	char *security_mirror; /* deb: for suites that end in "-security"; NULL: as mirror */
-	char *keyring; /* deb: trusted keys; NULL: Debian's archive keyring of this machine */
+	char *keyring;	 /* deb: trusted keys; NULL: Debian's archive keyring of this machine */
+	char *reference; /* oci: name or digest of the image in the layout; NULL: the only one */
 };
 
 struct source_env {
@@ -63,7 +68,7 @@ struct source_ops {
 	int (*load)(const struct source_spec *s, const struct source_env *env, struct tree *t,
 		    struct error *err);
 };
-extern const struct source_ops source_deb, source_dir, source_tar, source_file;
+extern const struct source_ops source_deb, source_dir, source_tar, source_file, source_oci;
 
 /* NULL for a type that does not exist. */
 const struct source_ops *source_find(const char *type);
@@ -81,8 +86,13 @@ const char *source_debian_arch(const char *arch);
  * leave the tree, names or paths over the limits, hard links to what is not there, directories replaced by files, and
  * archives over LA_LIMITS_DEFAULT.
  */
+struct la_entry;
 struct source_unpack {
 	const char *target; /* directory of the tree, "" for the root */
+	/* Asked before an entry is added at `path` of the tree: 0 add it, 1 pass over it, -errno. NULL: all are added. */
+	int (*filter)(struct tree *t, const char *path, const struct la_entry *e, void *data,
+		      struct error *err);
+	void *data;
 };
 int source_unpack_tar_fd(struct tree *t, int fd, const struct source_unpack *u, struct error *err);
 

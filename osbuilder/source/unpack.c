@@ -9,7 +9,7 @@
 #define UNPACK_CHUNK 65536 /* bytes moved at once */
 
 /* An archive's name for a path: relative, or "./x". What tries to leave the tree is refused here, not repaired. */
-static int check_name(const char *path, struct error *err)
+int unpack_check_name(const char *path, struct error *err)
 {
 	const char *p = path;
 
@@ -76,6 +76,7 @@ static int add_entry(struct tree *t, struct la_archive *a, const struct la_entry
 {
 	const unsigned flags = TREE_ADD_PARENTS | TREE_ADD_FOLLOW;
 	_cleanup_free_ char *path = target_path(u, e->path);
+	_cleanup_free_ char *to = e->hardlink ? target_path(u, e->hardlink) : NULL;
 	_cleanup_(blob_release) struct blob content = BLOB_INIT;
 	struct tree_node *n = NULL;
 	struct tree_attr attr = { .mode = e->mode,
@@ -89,20 +90,18 @@ static int add_entry(struct tree *t, struct la_archive *a, const struct la_entry
 				  .content = &content };
 	int r;
 
-	if (!path)
+	if (!path || (e->hardlink && !to))
 		return error_oom(err);
-	r = check_name(e->path, err);
+	r = unpack_check_name(e->path, err);
 	if (r < 0)
 		return r;
-	if (e->hardlink) {
-		_cleanup_free_ char *to = target_path(u, e->hardlink);
-
-		if (!to)
-			return error_oom(err);
-		if (check_name(e->hardlink, err) < 0)
-			return error_prefix(err, "hard link target '%.200s'", e->hardlink);
+	if (to && unpack_check_name(e->hardlink, err) < 0)
+		return error_prefix(err, "hard link target '%.200s'", e->hardlink);
+	r = u->filter ? u->filter(t, path, e, u->data, err) : 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (to)
 		return tree_link(t, path, to, flags, NULL, err);
-	}
 	if (S_ISREG(e->mode)) {
 		r = spool_content(t, a, &content, err);
 		if (r < 0)
