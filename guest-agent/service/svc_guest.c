@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "wire/agent.pb-c.h"
+#include "wire/agent_features.h"
 
 #define SYS_MEMORY "/sys/devices/system/memory"
 #define SYS_CPU	   "/sys/devices/system/cpu"
@@ -43,11 +44,11 @@ void svc_guest_details(struct ttrpc_call *call, const ProtobufCMessage *msg, voi
 	Grpc__GuestDetailsResponse resp = GRPC__GUEST_DETAILS_RESPONSE__INIT;
 	Grpc__AgentDetails details = GRPC__AGENT_DETAILS__INIT;
 	char boot[48], ready[48];
-	char *features[] = { boot, ready };
+	char *features[] = { boot, ready, (char *)AGENT_FEATURE_ORDERED_STREAMS };
 
 	/* Of our own: when this program started and when it was ready, on the clock that the kernel's start began. */
-	snprintf(boot, sizeof(boot), "boot-usec=%" PRIu64, a->boot_usec);
-	snprintf(ready, sizeof(ready), "ready-usec=%" PRIu64, a->ready_usec);
+	snprintf(boot, sizeof(boot), AGENT_FEATURE_BOOT_USEC "%" PRIu64, a->boot_usec);
+	snprintf(ready, sizeof(ready), AGENT_FEATURE_READY_USEC "%" PRIu64, a->ready_usec);
 	details.version = (char *)KATA_VERSION;
 	details.init_daemon = a->pid1;
 	details.device_handlers = (char **)device_handlers;

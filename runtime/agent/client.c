@@ -49,6 +49,21 @@ void agent_client_on_close(struct agent_client *c, void (*fn)(void *data), void 
 	ttrpc_client_on_close(c->rpc, rpc_closed, c);
 }
 
+void agent_client_set_ordered(struct agent_client *c, bool ordered)
+{
+	c->ordered = ordered;
+}
+
+bool agent_client_ordered(const struct agent_client *c)
+{
+	return c->ordered;
+}
+
+size_t agent_client_queued(const struct agent_client *c)
+{
+	return ttrpc_client_queued(c->rpc);
+}
+
 int agent_send(struct agent_client *c, const char *service, const char *method,
 	       const ProtobufCMessage *req, const ProtobufCMessageDescriptor *resp,
 	       uint64_t timeout_ms, ttrpc_reply_fn reply, const struct agent_call *call)

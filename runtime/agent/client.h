@@ -2,6 +2,7 @@
 #ifndef AGENT_CLIENT_H
 #define AGENT_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/error.h"
 #include "base/loop.h"
@@ -18,9 +19,6 @@
 /* The status of a process that was lost with its sandbox, as upstream. */
 #define AGENT_EXIT_LOST 255
 
-/* What WriteStdin and ReadStdout carry at most in one call. */
-#define AGENT_CHUNK_MAX (128u << 10)
-
 struct agent_client;
 
 /* Takes a connected stream. */
@@ -29,6 +27,15 @@ int agent_client_new(struct loop *loop, int fd, struct agent_client **ret);
 struct agent_client *agent_client_free(struct agent_client *c);
 /* Called once when the connection is lost, after the open calls failed. */
 void agent_client_on_close(struct agent_client *c, void (*fn)(void *data), void *data);
+
+/*
+ * Whether calls of one stream keep their order when several are open (AGENT_FEATURE_ORDERED_STREAMS). False until the agent
+ * said so.
+ */
+void agent_client_set_ordered(struct agent_client *c, bool ordered);
+bool agent_client_ordered(const struct agent_client *c);
+/* Bytes that the connection has not taken yet: for back-pressure. */
+size_t agent_client_queued(const struct agent_client *c);
 
 typedef void (*agent_done_fn)(const struct error *err /* NULL: success */, void *data);
 

@@ -11,6 +11,7 @@ struct agent_client {
 	struct ttrpc_client *rpc;
 	void (*on_close)(void *data);
 	void *on_close_data;
+	bool ordered;
 };
 
 /* The callback of one open call; which member holds is known by the function that reads the answer. */

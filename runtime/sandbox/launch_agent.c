@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "base/time.h"
 #include "sandbox/sandbox_internal.h"
+#include "wire/agent_features.h"
 
 /* Pause between two attempts to reach the agent. */
 #define RETRY_USEC (3 * USEC_PER_MSEC)
@@ -71,18 +72,18 @@ static void on_time_set(const struct error *err, void *data)
 		log_warn("cannot set the guest's clock: %s", error_text(err));
 }
 
-/* "boot-usec=N" among the agent's features. */
-static uint64_t boot_usec(const Grpc__AgentDetails *details)
+static void take_features(struct sandbox *sb, const Grpc__AgentDetails *details)
 {
-	uint64_t usec = 0;
-
 	for (size_t i = 0; i < details->n_extra_features; i++) {
-		const char *n = str_after(details->extra_features[i], "boot-usec=");
+		const char *f = details->extra_features[i];
+		const char *n = str_after(f, AGENT_FEATURE_BOOT_USEC);
+		uint64_t usec;
 
 		if (n && parse_u64(n, 10, &usec) == 0)
-			return usec;
+			sb->state.times.guest_boot_usec = usec;
+		else if (str_eq(f, AGENT_FEATURE_ORDERED_STREAMS))
+			agent_client_set_ordered(sb->agent, true);
 	}
-	return 0;
 }
 
 static void on_details(const Grpc__AgentDetails *details, const struct error *err, void *data)
@@ -91,7 +92,7 @@ static void on_details(const Grpc__AgentDetails *details, const struct error *er
 	struct sandbox *sb = ctx->sb;
 
 	if (details) {
-		sb->state.times.guest_boot_usec = boot_usec(details);
+		take_features(sb, details);
 		log_info("agent %s answers", details->version);
 	}
 	/* An agent without this call (-ENOSYS) is old, not wrong. */

@@ -21,7 +21,8 @@ struct output {
 	int hold; /* reading end, until freed */
 	struct loop_source *source;
 	struct strbuf buf; /* read from the guest, not yet in the FIFO */
-	bool reading;	   /* a call is open */
+	unsigned reading;  /* open calls */
+	bool flowing;	   /* the last answer was long: more is likely to be there */
 	bool ended;	   /* the guest's end of stream was seen */
 };
 
@@ -30,11 +31,12 @@ struct input {
 	int fd;	  /* reading end; -1: none, or ended */
 	int hold; /* writing end, until closed */
 	struct loop_source *source;
-	char *buf; /* STDIO_CHUNK bytes */
-	size_t len, sent;
-	bool writing; /* a call is open */
-	bool ended;   /* nothing comes any more */
-	bool closed;  /* the guest knows */
+	char *buf;		       /* STDIO_CHUNK bytes */
+	size_t len;		       /* of the chunk sent last, which buf holds */
+	size_t open_len[STDIO_WINDOW]; /* bytes of the open calls, a ring */
+	unsigned first, n_open;
+	bool ended;  /* nothing comes any more */
+	bool closed; /* the guest knows */
 	agent_done_fn close_fn;
 	void *close_data;
 };
@@ -167,13 +169,14 @@ static void on_read(const void *buf, size_t len, const struct error *err, void *
 	struct stdio *io = o->io;
 
 	io->open_calls--;
-	o->reading = false;
+	o->reading--;
 	if (io->freed) {
 		destroy(io);
 		return;
 	}
-	if (o->ended) /* abandoned meanwhile */
+	if (o->ended) /* abandoned meanwhile, or the calls behind the end */
 		return;
+	o->flowing = len >= STDIO_CHUNK / 4;
 	if (err || len == 0)
 		o->ended = true;
 	else if (o->fd >= 0 && strbuf_add(&o->buf, buf, len) < 0)
@@ -204,6 +207,15 @@ static bool output_write(struct output *o)
 	return false;
 }
 
+/* Whether one more read may be opened: its answer must find room. */
+static bool may_read(const struct output *o)
+{
+	unsigned window = o->flowing && agent_client_ordered(o->io->agent) ? STDIO_WINDOW : 1;
+
+	return !o->ended && o->reading < window &&
+	       o->buf.len + o->reading * (size_t)STDIO_CHUNK < (size_t)window * STDIO_CHUNK;
+}
+
 static void output_step(struct output *o)
 {
 	struct stdio *io = o->io;
@@ -216,12 +228,12 @@ static void output_step(struct output *o)
 	}
 	if (o->source)
 		loop_io_set(o->source, blocked ? EPOLLOUT : 0);
-	if (!o->ended && !o->reading && o->buf.len < STDIO_CHUNK) {
+	while (may_read(o)) {
 		if (agent_read_stream(io->agent, o->which, io->cid, io->eid, STDIO_CHUNK, on_read,
 				      o) < 0) {
 			o->ended = true;
 		} else {
-			o->reading = true;
+			o->reading++;
 			io->open_calls++;
 		}
 	}
@@ -237,7 +249,6 @@ static void input_end(struct stdio *io)
 	struct input *in = &io->in;
 
 	in->ended = true;
-	in->len = in->sent = 0;
 	in->source = loop_source_free(in->source);
 	in->fd = fd_close(in->fd);
 	in->hold = fd_close(in->hold);
@@ -263,39 +274,66 @@ static void on_closed(const struct error *err, void *data)
 		answer_close(io, NULL); /* a process that is gone needs no end of input */
 }
 
+static void on_written(uint32_t len, const struct error *err, void *data);
+
+static int input_send(struct stdio *io, const char *buf, size_t len)
+{
+	struct input *in = &io->in;
+	int r = agent_write_stdin(io->agent, io->cid, io->eid, buf, len, on_written, io);
+
+	if (r < 0)
+		return r;
+	in->open_len[(in->first + in->n_open++) % STDIO_WINDOW] = len;
+	io->open_calls++;
+	return 0;
+}
+
 static void on_written(uint32_t len, const struct error *err, void *data)
 {
 	struct stdio *io = data;
 	struct input *in = &io->in;
+	size_t want = in->open_len[in->first];
 
 	io->open_calls--;
-	in->writing = false;
+	in->n_open--;
+	in->first = (in->first + 1) % STDIO_WINDOW;
 	if (io->freed) {
 		destroy(io);
 		return;
 	}
-	if (err || len > in->len - in->sent) {
-		/* The process closed its input or is gone: whoever writes to the FIFO gets EPIPE. */
+	/*
+	 * The process closed its input or is gone: whoever writes to the FIFO gets EPIPE. What an agent did not take is sent again,
+	 * if nothing was sent behind it.
+	 */
+	if (err || len > want || (len < want && in->n_open))
 		input_end(io);
-	} else {
-		in->sent += len;
-	}
+	else if (len < want && !in->ended &&
+		 input_send(io, in->buf + in->len - (want - len), want - len) < 0)
+		input_end(io);
 	input_step(io);
+}
+
+/* How many calls may be open. */
+static unsigned input_window(const struct stdio *io)
+{
+	return agent_client_ordered(io->agent) && agent_client_queued(io->agent) < STDIO_QUEUED_MAX
+		       ? STDIO_WINDOW
+		       : 1;
 }
 
 static void on_input(struct loop_source *s, int fd, uint32_t events, void *data)
 {
 	struct stdio *io = data;
 
-	/* The last writer hung up while a call is open: that event would come again and again. */
-	if (io->in.writing)
+	/* The last writer hung up while nothing more may be sent: that event would come again and again. */
+	if (io->in.n_open >= input_window(io))
 		io->in.source = loop_source_free(s);
 	else
 		input_step(io);
 }
 
-/* Fills the buffer from the FIFO; false when there is nothing now. */
-static bool input_fill(struct stdio *io)
+/* Sends a chunk from the FIFO; false when there is nothing now. */
+static bool input_pass(struct stdio *io)
 {
 	struct input *in = &io->in;
 	ssize_t n;
@@ -310,7 +348,10 @@ static bool input_fill(struct stdio *io)
 		return false;
 	}
 	in->len = (size_t)n;
-	in->sent = 0;
+	if (input_send(io, in->buf, in->len) < 0) {
+		input_end(io);
+		return false;
+	}
 	return true;
 }
 
@@ -332,22 +373,12 @@ static void input_step(struct stdio *io)
 	struct input *in = &io->in;
 	bool idle = false;
 
-	if (in->writing)
-		return;
-	if (!in->ended && in->sent == in->len)
-		idle = !input_fill(io);
+	while (!in->ended && !idle && in->n_open < input_window(io))
+		idle = !input_pass(io);
 	if (in->ended) {
-		input_close_guest(io);
+		if (!in->n_open)
+			input_close_guest(io);
 		return;
-	}
-	if (!idle) {
-		if (agent_write_stdin(io->agent, io->cid, io->eid, in->buf + in->sent,
-				      in->len - in->sent, on_written, io) < 0) {
-			input_end(io);
-			return;
-		}
-		in->writing = true;
-		io->open_calls++;
 	}
 	if (!in->source && loop_add_io(io->loop, in->fd, 0, on_input, io, &in->source) < 0)
 		input_end(io);

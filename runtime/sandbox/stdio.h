@@ -13,10 +13,14 @@
  * A FIFO that is read without any writer reports hang-up for ever, and one whose reader comes too late blocks or loses the output. So
  * both ends of each are held here: the writing end of stdin until stdin is closed, the reading ends of stdout and stderr until the process is deleted.
  *
- * Nothing is buffered without bound: at most STDIO_CHUNK bytes on the way in and twice that on the way out of each stream; one
- * call is open per stream and direction, so the order is kept.
+ * Nothing is buffered without bound: at most STDIO_WINDOW calls of STDIO_CHUNK bytes are open per stream and direction, and
+ * one chunk more waits for a slow FIFO. That many calls only with an agent that keeps their order (agent_client_ordered()),
+ * only while data flows, and only while the connection takes what is sent; else one.
  */
-#define STDIO_CHUNK (64u << 10)
+#define STDIO_CHUNK  (64u << 10)
+#define STDIO_WINDOW 4
+/* Unsent bytes on the agent's connection from which on a stream sends one call at a time. */
+#define STDIO_QUEUED_MAX (1u << 20)
 
 struct stdio;
 
