@@ -5,6 +5,7 @@ Environment: KATA_BIN (directory of kata-runtime and the engine; default KATA_BU
 configuration.toml that works on this host; its kernel and image are used).
 """
 
+import atexit
 import json
 import os
 import shutil
@@ -24,6 +25,8 @@ APPLETS = "sh cat echo ls ps sleep true false mount uname free id head dd sha256
 TIMEOUT = 120
 # An ordinary user for the part that needs no privilege.
 USER_ID = 65534
+# Where kernel and image are when they had to be copied: see move_for().
+MOVED = {}
 
 
 class Tap:
@@ -58,7 +61,32 @@ def skip_all_unless_ready(tap):
 
 def assets():
     """kernel and image (or initrd) of the working configuration, and the hypervisor's other settings."""
-    return tomllib.load(open(CONFIG, "rb"))["hypervisor"]["qemu"]
+    return dict(tomllib.load(open(CONFIG, "rb"))["hypervisor"]["qemu"], **MOVED)
+
+
+def reachable(path, user):
+    """Whether an ordinary user can read a file: a checkout may lie below a private home."""
+    return subprocess.run(["test", "-r", path], user=user, group=user, extra_groups=[], check=False).returncode == 0
+
+
+def move_for(user):
+    """Copies programs, kernel and image to where the user can reach them, when that cannot be said of where they were built."""
+    global BIN, RUNTIME
+    wanted = {key: value for key, value in assets().items() if key in ("kernel", "image", "initrd")}
+    if all(reachable(path, user) for path in [RUNTIME, *wanted.values()]):
+        return
+    work = tempfile.mkdtemp(prefix="kata-assets-")
+    atexit.register(shutil.rmtree, work, ignore_errors=True)
+    os.chmod(work, 0o755)
+    for name in ("kata-runtime", "containerd-shim-kata-v2"):
+        shutil.copy(BIN + "/" + name, work + "/" + name)
+    for key, path in wanted.items():
+        MOVED[key] = work + "/" + os.path.basename(path)
+        beside = [path + ".manifest.json", os.path.dirname(path) + "/kernel.manifest.json"]
+        for source in [path] + [b for b in beside if os.path.exists(b)]:
+            subprocess.run(["cp", "--sparse=always", "-L", source, work + "/"], check=True)
+    BIN = work
+    RUNTIME = BIN + "/kata-runtime"
 
 
 def write_config(path, extra_agent="", extra_runtime="", **changes):
@@ -83,6 +111,8 @@ class Host:
         self.work = tempfile.mkdtemp(prefix="kata-test-")
         self.root = self.work + "/run"
         self.bundle = self.work + "/bundle"
+        if user is not None:
+            move_for(user)
         self.make_rootfs(self.bundle + "/rootfs")
         self.config = write_config(self.work + "/configuration.toml",
                                    shared_fs="none" if user else "virtio-fs")

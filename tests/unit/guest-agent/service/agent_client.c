@@ -62,6 +62,16 @@ bool agent_client_in_guest(void)
 	return getenv("KATA_TEST_AGENT_ADDR") != NULL;
 }
 
+/* Containers pivot away from it, and a namespace can be sealed off from the host's, only if "/" is a mount. */
+static bool root_is_mount(void)
+{
+	struct statx stx;
+
+	return statx(AT_FDCWD, "/", 0, STATX_BASIC_STATS, &stx) == 0 &&
+	       (!(stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
+		stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 const char *agent_client_missing(void)
 {
 	if (geteuid() != 0)
@@ -70,6 +80,8 @@ const char *agent_client_missing(void)
 		return "needs " BUSYBOX " (package busybox-static)";
 	if (!agent_client_in_guest() && !agent_path())
 		return "needs kata-agent (make all)";
+	if (!agent_client_in_guest() && !root_is_mount())
+		return "needs a root directory that is a mount: this is a chroot";
 	return NULL;
 }
 
