@@ -74,6 +74,11 @@ static int check_manifest(const struct image_check_params *p, int fd, struct ima
 	if (r < 0)
 		return error_set(err, r, "%s", error_text(&e));
 	info->has_manifest = true;
+	info->dax = m.dax;
+	info->n_parts = m.n_parts;
+	memcpy(info->parts, m.parts, sizeof(info->parts));
+	info->measured = m.measured;
+	info->verity = m.verity;
 	info->agent_is_init = m.agent_is_init;
 	snprintf(info->arch, sizeof(info->arch), "%s", m.arch);
 	snprintf(info->agent_version, sizeof(info->agent_version), "%s",
@@ -106,10 +111,18 @@ static int check_disk(int fd, struct image_info *info, struct error *err)
 	uint8_t head[FS_HEAD];
 	struct disk_layout l;
 	uint64_t fs_size;
-	int r = disk_read(fd, &info->dax, &l, err);
+	bool dax = false;
+	int r = disk_read(fd, &dax, &l, err);
 
 	if (r < 0)
 		return r;
+	if (info->has_manifest && (dax != info->dax || l.n_parts != info->n_parts ||
+				   memcmp(l.parts, info->parts, sizeof(l.parts)) != 0))
+		return error_set(err, -EINVAL,
+				 "its DAX header or partitions are not those of its manifest");
+	if (info->measured && verity_seal_fits(&info->verity, l.parts, l.n_parts, err) < 0)
+		return -EINVAL;
+	info->dax = dax;
 	info->n_parts = l.n_parts;
 	memcpy(info->parts, l.parts, sizeof(info->parts));
 	r = fd_pread_full(fd, head, sizeof(head), (off_t)l.parts[0].offset);

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "compat/elf.h"
+#include "measure.h"
 #include "pass/pass.h"
 #include "recipe/recipe.h"
 #include "writer/dir.h"
@@ -24,6 +25,7 @@ void image_build_params_preset(struct image_build_params *p)
 	p->recipes_dir = "recipes";
 	p->cache_dir = "build/cache";
 	p->gzip_level = INITRD_GZIP_LEVEL;
+	p->free_mib = -1;
 }
 
 /* One output file and its manifest, until both are committed. */
@@ -51,11 +53,14 @@ struct build {
 	int agent_fd;
 	struct manifest m; /* filled on the way; completed for each output */
 	struct output image, initrd;
+	bool measured;
+	struct measure measure;
 	struct dir_out rootfs;
 };
 
 static void build_release(struct build *b)
 {
+	measure_release(&b->measure);
 	output_release(&b->image);
 	output_release(&b->initrd);
 	dir_out_release(&b->rootfs); /* before the tree that it refers to */
@@ -134,7 +139,16 @@ static int open_inputs(struct build *b, struct error *err)
 	if (!writer_find(b->m.filesystem) || str_eq(b->m.filesystem, "cpio"))
 		return error_set(err, -EINVAL, "unknown file system '%s'", b->m.filesystem);
 	b->m.epoch = p->epoch;
-	return 0;
+	b->measured = p->image_out && (p->measured || b->recipe->measured);
+	if (p->measured && !p->image_out)
+		return error_set(err, -EINVAL, "only an image can be measured: --image is missing");
+	if (p->salt && !b->measured)
+		return error_set(err, -EINVAL,
+				 "a verity salt is for a measured image (--measured)");
+	if (!b->measured)
+		return 0;
+	return measure_prepare(&b->measure, p->image_out, p->variant ? p->variant : b->recipe->name,
+			       p->salt, err);
 }
 
 static int load_sources(struct build *b, struct error *err)
@@ -275,12 +289,14 @@ static void put_uuid(char out[37], const uint8_t u[16])
 
 static int write_image(struct build *b, struct error *err)
 {
-	const bool dax = b->recipe->dax;
+	const bool dax = b->recipe->dax && !b->p->no_dax;
+	const uint64_t free_mib =
+		b->p->free_mib < 0 ? b->recipe->free_mib : (uint64_t)b->p->free_mib;
 	const struct writer_ops *w = writer_find(b->m.filesystem);
 	struct writer_params wp = { .epoch = b->p->epoch,
 				    .label = "kata-root",
-				    .free_bytes = b->recipe->free_mib << 20 };
-	struct disk_params dp = { .dax = dax };
+				    .free_bytes = free_mib << 20 };
+	struct disk_params dp = { .dax = dax, .align = b->p->align_mib << 20 };
 	struct writer_result res = { 0 };
 	struct disk_layout l;
 	int r = output_open(&b->image, b->p->image_out, err);
@@ -290,12 +306,17 @@ static int write_image(struct build *b, struct error *err)
 	if (r < 0)
 		return r;
 	dp.part_sizes[0] = res.size;
+	if (b->measured)
+		dp.part_sizes[1] = verity_hash_size(res.size);
 	memcpy(dp.seed, res.seed, sizeof(dp.seed));
 	r = disk_plan(&dp, &l, err);
 	if (r == 0)
 		r = disk_write(b->image.file.fd, &dp, &l, err);
+	if (r == 0 && b->measured)
+		r = measure_write(&b->measure, b->image.file.fd, &l, res.seed, &b->m.verity, err);
 	if (r < 0)
 		return r;
+	b->m.measured = b->measured;
 	b->m.is_initrd = false;
 	b->m.dax = dax;
 	b->m.n_parts = l.n_parts;
@@ -318,7 +339,7 @@ static int write_initrd(struct build *b, struct error *err)
 	free(b->m.filesystem);
 	b->m.filesystem = fs;
 	b->m.is_initrd = true;
-	b->m.dax = false;
+	b->m.dax = b->m.measured = false;
 	b->m.n_parts = 0;
 	b->m.uuid[0] = '\0';
 	/* The kernel starts /init of an initramfs, not /sbin/init. */
@@ -348,6 +369,7 @@ int image_build(const struct image_build_params *p, struct error *err)
 	_cleanup_(build_release) struct build b = { .p = p,
 						    .agent_fd = -1,
 						    .image = OUTPUT_INIT,
+						    .measure = MEASURE_INIT,
 						    .initrd = OUTPUT_INIT,
 						    .rootfs = DIR_OUT_INIT };
 	const struct writer_params dir_params = { .epoch = p->epoch };
@@ -365,8 +387,12 @@ int image_build(const struct image_build_params *p, struct error *err)
 		r = write_initrd(&b, err);
 	if (r == 0 && p->rootfs_out) /* the one that may still refuse what it finds there */
 		r = dir_out_commit(&b.rootfs, err);
+	if (r == 0 && b.measured)
+		r = measure_retract(&b.measure, err);
 	if (r == 0 && p->image_out)
 		r = commit(&b.image, err);
+	if (r == 0 && b.measured)
+		r = measure_commit(&b.measure, err);
 	if (r == 0 && p->initrd_out)
 		r = commit(&b.initrd, err);
 	return r;

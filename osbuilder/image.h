@@ -24,6 +24,14 @@ struct image_build_params {
 	int64_t epoch;					 /* SOURCE_DATE_EPOCH */
 	int gzip_level;					 /* of the initrd, 1..12 */
 	bool offline;
+	/* Of the image; what is not given is the recipe's. */
+	bool no_dax;   /* without the DAX header */
+	bool measured; /* with a dm-verity partition and root_hash_VARIANT.txt, see measure.h */
+	const char *variant; /* NULL: the recipe's name */
+	const char
+		*salt; /* of the hash tree, in hex, "-" for none; NULL: derived from the content */
+	uint64_t align_mib; /* the image's size is a multiple of it; 0: as disk_params.align */
+	int64_t free_mib;   /* room beyond the content (ext4); -1: the recipe's */
 };
 void image_build_params_preset(struct image_build_params *p);
 
@@ -51,8 +59,8 @@ int image_pack_dir(int dirfd, int out_fd, const struct image_pack_params *p,
 /*
  * What the engine must know, and must refuse, before it boots an image or initrd. Refused, each with one line that names the
  * file: missing, not a regular file, empty, shorter than its manifest or its partitions say, of another architecture, without
- * a partition table or a known file system, a damaged manifest. Images without a manifest (upstream's) are accepted, their
- * architecture is then unknown (arch empty).
+ * a partition table or a known file system, partitions that are not those of its manifest, a damaged manifest. Images without a
+ * manifest (upstream's) are accepted, their architecture is then unknown (arch empty).
  */
 struct image_info {
 	bool is_initrd, has_manifest, dax;
@@ -60,6 +68,8 @@ struct image_info {
 	char arch[16], filesystem[16];
 	unsigned n_parts;
 	struct disk_extent parts[DISK_PARTS_MAX];
+	bool measured; /* says the manifest */
+	struct verity_seal verity;
 	bool agent_is_init;			    /* says the manifest */
 	char agent_version[64], agent_protocol[64]; /* empty when not known */
 };

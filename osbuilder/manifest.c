@@ -35,6 +35,23 @@ static void put_packages(struct json_out *o, const struct source_packages *p)
 	json_out_end(o);
 }
 
+static void put_verity(struct json_out *o, const struct manifest *m)
+{
+	const struct verity_seal *s = &m->verity;
+
+	if (!m->measured) {
+		json_out_string(o, "verity", NULL);
+		return;
+	}
+	json_out_object(o, "verity");
+	json_out_string(o, "root_hash", s->root_hash);
+	json_out_string(o, "salt", s->salt);
+	json_out_u64(o, "data_blocks", s->data_blocks);
+	json_out_u64(o, "data_block_size", s->data_block_size);
+	json_out_u64(o, "hash_block_size", s->hash_block_size);
+	json_out_end(o);
+}
+
 static void put_kernel_options(struct json_out *o, const struct manifest *m)
 {
 	json_out_array(o, "kernel_options");
@@ -46,6 +63,10 @@ static void put_kernel_options(struct json_out *o, const struct manifest *m)
 		json_out_string(o, NULL,
 				str_eq(m->filesystem, "erofs") ? "CONFIG_EROFS_FS"
 							       : "CONFIG_EXT4_FS");
+	}
+	if (m->measured) {
+		json_out_string(o, NULL, "CONFIG_DM_INIT");
+		json_out_string(o, NULL, "CONFIG_DM_VERITY");
 	}
 	json_out_end(o);
 }
@@ -73,6 +94,7 @@ int manifest_to_json(const struct manifest *m, struct strbuf *out, struct error 
 		json_out_end(&o);
 	}
 	json_out_end(&o);
+	put_verity(&o, m);
 	json_out_string(&o, "uuid", *m->uuid ? m->uuid : NULL);
 	json_out_object(&o, "agent");
 	json_out_string(&o, "path", m->agent_path);
@@ -132,6 +154,34 @@ static int get_partitions(const struct json_value *root, struct manifest *m, str
 		m->n_parts++;
 	}
 	return r;
+}
+
+static int get_verity(const struct json_value *root, struct manifest *m, struct error *err)
+{
+	uint64_t blocks = 0, data_size = 0, hash_size = 0;
+	const char *root_hash = NULL, *salt = NULL;
+	const struct json_value *v = NULL;
+	struct error why = ERROR_INIT;
+	int r = json_get_object(root, "verity", &v, err);
+
+	if (r < 0 || !v)
+		return r;
+	r = json_need_string(v, "root_hash", &root_hash, err);
+	if (r == 0)
+		r = json_need_string(v, "salt", &salt, err);
+	if (r == 0)
+		r = json_need_u64(v, "data_blocks", &blocks, err);
+	if (r == 0)
+		r = json_need_u64(v, "data_block_size", &data_size, err);
+	if (r == 0)
+		r = json_need_u64(v, "hash_block_size", &hash_size, err);
+	if (r < 0)
+		return r;
+	r = verity_seal_set(&m->verity, root_hash, salt, blocks, data_size, hash_size, &why);
+	if (r < 0)
+		return json_fail(v, err, "%s", error_text(&why));
+	m->measured = true;
+	return 0;
 }
 
 static int get_packages(const struct json_value *root, struct source_packages *p, struct error *err)
@@ -212,6 +262,8 @@ static int read_root(const struct json_value *root, struct manifest *m, struct e
 		r = json_need_bool(root, "dax", &m->dax, err);
 	if (r == 0)
 		r = get_partitions(root, m, err);
+	if (r == 0)
+		r = get_verity(root, m, err);
 	if (r == 0)
 		r = json_get_string(root, "uuid", &uuid, err);
 	if (r >= 0 && uuid && strlen(uuid) != sizeof(m->uuid) - 1)

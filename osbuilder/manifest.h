@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "codec/sha.h"
 #include "disk/disk.h"
+#include "disk/verity_seal.h"
 #include "source/source.h"
 
 /*
@@ -22,6 +23,9 @@
  *	filesystem		"ext4", "erofs", "cpio"
  *	dax			the image has the DAX header
  *	partitions		[{"offset", "size"}] in bytes, of the file
+ *	verity			null, or of a measured image {"root_hash", "salt", "data_blocks", "data_block_size",
+ *				"hash_block_size"}: partition 1 is the data, partition 2 the tree; see disk/verity_seal.h. It
+ *				says what the image was made as; what pins it is the engine's kernel_verity_params
  *	uuid			of the file system (image)
  *	agent			{"path", "init", "version", "protocol", "sha256"}; init: /sbin/init is the agent; version and
  *				protocol are null when the binary does not say
@@ -44,6 +48,8 @@ struct manifest {
 	bool dax;
 	unsigned n_parts;
 	struct disk_extent parts[DISK_PARTS_MAX];
+	bool measured;
+	struct verity_seal verity;			   /* when measured */
 	char uuid[37];					   /* empty for an initrd */
 	char *agent_path, *agent_version, *agent_protocol; /* the last two may be NULL */
 	bool agent_is_init;

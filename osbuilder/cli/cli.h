@@ -10,5 +10,6 @@
  */
 int cli_build(int argc, char **argv, struct error *err);
 int cli_inspect(int argc, char **argv, struct error *err);
+int cli_verify(int argc, char **argv, struct error *err);
 
 #endif

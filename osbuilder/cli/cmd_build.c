@@ -8,6 +8,7 @@
 
 #include "base/parse.h"
 #include "image.h"
+#include "recipe/recipe.h"
 
 static const char help[] =
 	"usage: osbuilder build --recipe NAME|PATH [OPTION...]\n"
@@ -20,6 +21,12 @@ static const char help[] =
 	"  --initrd FILE            write an initrd and FILE.manifest.json\n"
 	"  --rootfs DIR             write the tree into a new directory\n"
 	"  --fs ext4|erofs          file system of the image (default: the recipe's)\n"
+	"  --free-mib N             room beyond the content, ext4 (default: the recipe's)\n"
+	"  --align-mib N            size of the image is a multiple of it (default: 128; without DAX 1)\n"
+	"  --no-dax                 an image without the DAX header\n"
+	"  --measured               add a dm-verity partition and root_hash_VARIANT.txt beside the image\n"
+	"  --verity-salt HEX        salt of its hashes, - for none (default: derived from the content)\n"
+	"  --variant NAME           of root_hash_NAME.txt (default: the recipe's name)\n"
 	"  --source-date-epoch N    time of the build in seconds (default: $SOURCE_DATE_EPOCH, else 0)\n"
 	"  --cache DIR              packages and lists (default: $OSBUILDER_CACHE, else build/cache)\n"
 	"  --offline                use only what the cache holds\n";
@@ -33,6 +40,12 @@ enum {
 	OPT_INITRD,
 	OPT_ROOTFS,
 	OPT_FS,
+	OPT_FREE,
+	OPT_ALIGN,
+	OPT_NO_DAX,
+	OPT_MEASURED,
+	OPT_SALT,
+	OPT_VARIANT,
 	OPT_EPOCH,
 	OPT_CACHE,
 	OPT_OFFLINE,
@@ -48,6 +61,12 @@ static const struct option options[] = {
 	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "rootfs", required_argument, NULL, OPT_ROOTFS },
 	{ "fs", required_argument, NULL, OPT_FS },
+	{ "free-mib", required_argument, NULL, OPT_FREE },
+	{ "align-mib", required_argument, NULL, OPT_ALIGN },
+	{ "no-dax", no_argument, NULL, OPT_NO_DAX },
+	{ "measured", no_argument, NULL, OPT_MEASURED },
+	{ "verity-salt", required_argument, NULL, OPT_SALT },
+	{ "variant", required_argument, NULL, OPT_VARIANT },
 	{ "source-date-epoch", required_argument, NULL, OPT_EPOCH },
 	{ "cache", required_argument, NULL, OPT_CACHE },
 	{ "offline", no_argument, NULL, OPT_OFFLINE },
@@ -69,11 +88,53 @@ static int read_epoch(const char *text, const char *from, int64_t *ret, struct e
 	return 0;
 }
 
+#define ALIGN_MIB_MAX 65536
+
+static int read_mib(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *ret,
+		    struct error *err)
+{
+	if (parse_u64(text, 10, ret) < 0 || *ret < min || *ret > max)
+		return error_set(err, -EINVAL,
+				 "build: %s '%s' is not a number of MiB from %llu to %llu", option,
+				 text, (unsigned long long)min, (unsigned long long)max);
+	return 0;
+}
+
+/* Options about the image alone. 1: not one of them. */
+static int read_image_option(int c, struct image_build_params *p, struct error *err)
+{
+	uint64_t mib = 0;
+	int r;
+
+	switch (c) {
+	case OPT_FREE:
+		r = read_mib("--free-mib", optarg, 0, RECIPE_FREE_MIB_MAX, &mib, err);
+		p->free_mib = (int64_t)mib;
+		return r;
+	case OPT_ALIGN:
+		return read_mib("--align-mib", optarg, 1, ALIGN_MIB_MAX, &p->align_mib, err);
+	case OPT_NO_DAX:
+		p->no_dax = true;
+		return 0;
+	case OPT_MEASURED:
+		p->measured = true;
+		return 0;
+	case OPT_SALT:
+		p->salt = optarg;
+		return 0;
+	case OPT_VARIANT:
+		p->variant = optarg;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
 /* 1: help was printed. */
 static int read_options(int argc, char **argv, struct image_build_params *p, const char **epoch,
 			struct error *err)
 {
-	int c;
+	int c, r;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
@@ -118,6 +179,11 @@ static int read_options(int argc, char **argv, struct image_build_params *p, con
 			return error_set(err, -EINVAL, "build: option '%s' needs a value",
 					 argv[optind - 1]);
 		default:
+			r = read_image_option(c, p, err);
+			if (r < 0)
+				return r;
+			if (r == 0)
+				break;
 			return error_set(err, -EINVAL, "build: unknown option '%s'",
 					 argv[optind - 1]);
 		}

@@ -13,7 +13,7 @@ static const struct cli_command {
 } commands[] = {
 	{ "build", cli_build, "make an image and an initrd from a recipe" },
 	{ "inspect", cli_inspect, "show what an image or initrd is" },
-	{ "verify", NULL, "check an image against its manifest and seals" },
+	{ "verify", cli_verify, "check an image or initrd against its manifest and hash tree" },
 	{ "extract", NULL, "take files out of an image" },
 	{ "diff", NULL, "compare two images" },
 	{ "lock", NULL, "pin a recipe's packages" },

@@ -295,6 +295,8 @@ static int read_image(struct toml_value *root, struct recipe *rc, struct error *
 	if (r >= 0)
 		r = toml_get_bool(root, "image.dax", &rc->dax, err);
 	if (r >= 0)
+		r = toml_get_bool(root, "image.measured", &rc->measured, err);
+	if (r >= 0)
 		r = toml_get_bool(root, "initrd.drop_xattrs", &rc->initrd_drop_xattrs, err);
 	if (r >= 0 && !rc->filesystem) {
 		rc->filesystem = strdup("ext4");

@@ -30,6 +30,7 @@
  *	filesystem = "ext4"			# or "erofs"; default ext4
  *	free_mib = 16				# room beyond the content (ext4); default 0
  *	dax = true				# the DAX header, see disk/disk.h; default true
+ *	measured = true				# a dm-verity partition, see disk/verity_seal.h; default false
  *
  *	[initrd]
  *	drop_xattrs = true			# cpio cannot hold extended attributes: leave them out; default false: refuse them
@@ -80,7 +81,7 @@ struct recipe {
 	char *agent_path, *agent_link; /* agent_path NULL: no agent, a plain root file system */
 	char *filesystem;
 	uint64_t free_mib;
-	bool dax;
+	bool dax, measured;
 	bool initrd_drop_xattrs;
 	struct source_spec *sources;
 	size_t n_sources;

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verify.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+
+/* What the image must be sealed as. 1: *ret, 0: it is not sealed. */
+static int wanted_seal(const struct image_verify_params *p, const struct image_info *info,
+		       struct verity_seal *ret, struct error *err)
+{
+	if (info->measured)
+		*ret = info->verity;
+	if (p->seal) {
+		if (info->measured && !verity_seal_equal(p->seal, &info->verity))
+			return error_set(
+				err, -EBADMSG,
+				"the given verity parameters are not those of its manifest");
+		*ret = *p->seal;
+		return 1;
+	}
+	if (p->root_hash) {
+		if (!info->measured)
+			return error_set(err, -ENODATA,
+					 "no manifest says salt and sizes of its hash tree: give "
+					 "the whole line of root_hash_*.txt");
+		return verity_seal_set(ret, p->root_hash, ret->salt, ret->data_blocks,
+				       ret->data_block_size, ret->hash_block_size, err) < 0
+			       ? -EINVAL
+			       : 1;
+	}
+	if (!info->measured && info->n_parts > 1)
+		return error_set(
+			err, -ENODATA,
+			"has a hash partition, but neither a manifest nor --root-hash says "
+			"its root hash");
+	return info->measured;
+}
+
+/* A damaged signature makes the nd_pfn block invisible, but the partition still lies behind it. */
+static int check_dax(const struct image_info *info, struct error *err)
+{
+	if (!info->dax && info->parts[0].offset == disk_data_offset(true))
+		return error_set(
+			err, -EBADMSG,
+			"partition 1 starts at 3 MiB, but there is no nd_pfn block at byte "
+			"4096");
+	return 0;
+}
+
+static int check_content(const struct image_verify_params *p, int fd, struct image_verify_result *v,
+			 struct error *err)
+{
+	_cleanup_manifest_ struct manifest m = { 0 };
+	struct verity_bad bad;
+	char hex[SHA_HEX_MAX];
+	int r = 0;
+
+	if (!p->is_initrd) {
+		r = check_dax(&v->info, err);
+		if (r == 0)
+			r = wanted_seal(p, &v->info, &v->seal, err);
+	}
+	if (r > 0) {
+		r = verity_seal_check(fd, v->info.parts, v->info.n_parts, &v->seal, &bad, err);
+		v->verity_ok = r == 0;
+	}
+	if (r < 0 || !v->info.has_manifest)
+		return r;
+	r = manifest_load(p->path, &m, err);
+	if (r == 0)
+		r = sha_hex_of_fd(SHA_KIND_512, fd, 0, UINT64_MAX, hex, err);
+	if (r < 0)
+		return r;
+	v->sha512_ok = str_eq(hex, m.sha512);
+	return v->sha512_ok
+		       ? 0
+		       : error_set(err, -EBADMSG, "its SHA-512 is not the one of its manifest%s",
+				   v->verity_ok ? "; the partitions are as they were sealed, the "
+						  "change lies outside of them"
+						: "");
+}
+
+int image_verify(const struct image_verify_params *p, struct image_verify_result *ret,
+		 struct error *err)
+{
+	const struct image_check_params cp = { .path = p->path, .is_initrd = p->is_initrd };
+	struct image_verify_result v = { 0 };
+	_cleanup_fd_ int fd = -1;
+	int r = image_check(&cp, &v.info, err);
+
+	if (r < 0)
+		return r;
+	fd = open(p->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, -errno, "'%s'", p->path);
+	r = check_content(p, fd, &v, err);
+	if (r == 0 && !v.verity_ok && !v.sha512_ok)
+		r = error_set(
+			err, -ENODATA,
+			"has no manifest and no hash partition: there is nothing to verify it "
+			"by");
+	if (r < 0)
+		return error_prefix(err, "%s '%s'", p->is_initrd ? "initrd" : "image", p->path);
+	*ret = v;
+	return 0;
+}

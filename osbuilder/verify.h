@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OSBUILDER_VERIFY_H
+#define OSBUILDER_VERIFY_H
+
+#include "image.h"
+
+/*
+ * Is an image or initrd, byte for byte, what was built? Reads all of it; needs no privilege.
+ *
+ *   tables	both views of the disk show the same partitions, the nd_pfn block with its checksum is the right one, the file
+ *		system fits its partition, and all is as the manifest says
+ *   verity	the hash tree leads to the root hash and the data to the tree; the first block that does not is named
+ *   manifest	size and SHA-512 of the whole file
+ *
+ * Checked in this order; the first that fails is the error. A check that the file gives no reference for is not made, and the result
+ * says so; when none but the tables could be checked, that is an error, and so is a hash partition without a known root hash.
+ */
+struct image_verify_params {
+	const char *path;
+	bool is_initrd;
+	/* What the image must be sealed as: with this seal, or with this root hash in hex and the rest from the manifest. Or both NULL. */
+	const struct verity_seal *seal;
+	const char *root_hash;
+};
+struct image_verify_result {
+	struct image_info info;
+	bool verity_ok, sha512_ok; /* false: not checked */
+	struct verity_seal seal;   /* when verity_ok */
+};
+/* -EBADMSG: the content is not what it was; -EINVAL: it cannot be such a file; -ENODATA: nothing to compare it with. */
+int image_verify(const struct image_verify_params *p, struct image_verify_result *ret,
+		 struct error *err);
+
+#endif
