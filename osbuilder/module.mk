@@ -5,4 +5,6 @@
 -include osbuilder/writer/module.mk
 -include osbuilder/disk/module.mk
 -include osbuilder/recipe/module.mk
+-include osbuilder/source/read.mk
 -include osbuilder/cli/module.mk
+-include osbuilder/source/read_test.mk

@@ -90,17 +90,12 @@ static int copy_item(struct tree *t, const struct recipe_item *it, struct error 
 	_cleanup_(blob_release) struct blob content = BLOB_INIT;
 	struct tree_attr a = { .content = &content };
 	const struct tree_inode *src;
-	int r = 0;
+	int r;
 
 	if (!from || !S_ISREG(from->inode->mode))
 		return error_set(err, -ENOENT, "no regular file '%s' in the image", it->value);
 	src = from->inode;
-	if (src->content.kind == BLOB_BYTES)
-		r = blob_from_bytes(&content, src->content.bytes, src->content.size);
-	else if (src->content.kind == BLOB_PATH)
-		r = blob_from_path(&content, src->content.fd, src->content.path, src->content.size);
-	else
-		content = src->content; /* by descriptor: nothing owned */
+	r = blob_copy(&content, &src->content);
 	if (r < 0)
 		return error_oom(err);
 	a.mode = src->mode;

@@ -16,6 +16,7 @@ void blob_release(struct blob *b)
 {
 	free(b->bytes);
 	free(b->path);
+	free(b->runs);
 	*b = (struct blob)BLOB_INIT;
 }
 
@@ -66,6 +67,52 @@ int blob_from_path(struct blob *b, int dirfd, const char *path, uint64_t size)
 	return 0;
 }
 
+int blob_from_runs(struct blob *b, int fd, struct blob_run *runs, size_t n, uint64_t size)
+{
+	uint64_t end = 0;
+
+	*b = (struct blob)BLOB_INIT;
+	for (size_t i = 0; i < n; i++) {
+		if (!runs[i].len || runs[i].at < end || runs[i].at > size ||
+		    runs[i].len > size - runs[i].at) {
+			free(runs);
+			return -EINVAL;
+		}
+		end = runs[i].at + runs[i].len;
+	}
+	if (!size) {
+		free(runs);
+		return 0;
+	}
+	b->kind = BLOB_RUNS;
+	b->fd = fd;
+	b->size = size;
+	b->runs = runs;
+	b->n_runs = n;
+	return 0;
+}
+
+int blob_copy(struct blob *b, const struct blob *from)
+{
+	struct blob_run *runs;
+
+	switch (from->kind) {
+	case BLOB_BYTES:
+		return blob_from_bytes(b, from->bytes, from->size);
+	case BLOB_PATH:
+		return blob_from_path(b, from->fd, from->path, from->size);
+	case BLOB_RUNS:
+		runs = new0_array(struct blob_run, from->n_runs);
+		if (!runs)
+			return -ENOMEM;
+		memcpy(runs, from->runs, from->n_runs * sizeof(*runs));
+		return blob_from_runs(b, from->fd, runs, from->n_runs, from->size);
+	default:
+		*b = *from; /* nothing is owned */
+		return 0;
+	}
+}
+
 int blob_reader_open(struct blob_reader *r, const struct blob *b, struct error *err)
 {
 	struct stat st;
@@ -86,6 +133,40 @@ int blob_reader_open(struct blob_reader *r, const struct blob *b, struct error *
 	return 0;
 }
 
+/* The index of the first run that ends behind `off`. */
+static size_t first_run(const struct blob *b, uint64_t off)
+{
+	size_t lo = 0, hi = b->n_runs;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (b->runs[mid].at + b->runs[mid].len <= off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int read_runs(const struct blob *b, uint64_t off, uint8_t *buf, size_t len)
+{
+	int r = 0;
+
+	memset(buf, 0, len);
+	for (size_t i = first_run(b, off); r == 0 && i < b->n_runs; i++) {
+		const struct blob_run *run = &b->runs[i];
+		uint64_t from = run->at > off ? run->at : off;
+		uint64_t to = MIN(run->at + run->len, off + len);
+
+		if (from >= to)
+			break;
+		r = fd_pread_full(b->fd, buf + (from - off), (size_t)(to - from),
+				  (off_t)(run->offset + (from - run->at)));
+	}
+	return r;
+}
+
 int blob_reader_pread(struct blob_reader *r, uint64_t off, void *buf, size_t len, struct error *err)
 {
 	const struct blob *b = r->blob;
@@ -99,8 +180,11 @@ int blob_reader_pread(struct blob_reader *r, uint64_t off, void *buf, size_t len
 		memcpy(buf, b->bytes + off, len);
 		return 0;
 	}
-	rc = fd_pread_full(b->kind == BLOB_PATH ? r->fd : b->fd, buf, len,
-			   (off_t)(b->offset + off));
+	if (b->kind == BLOB_RUNS)
+		rc = read_runs(b, off, buf, len);
+	else
+		rc = fd_pread_full(b->kind == BLOB_PATH ? r->fd : b->fd, buf, len,
+				   (off_t)(b->offset + off));
 	if (rc == -ENODATA)
 		return error_set(err, -EIO, "'%s' became shorter while it was read",
 				 b->path ? b->path : "content");

@@ -13,28 +13,44 @@
  *   BLOB_BYTES  `bytes` in memory, owned by the blob
  *   BLOB_FD     `size` bytes at `offset` of `fd`; the descriptor belongs to the tree (tree_keep_fd()), not to the blob
  *   BLOB_PATH   the regular file `path` (owned) below `dirfd` (the tree's), opened for each reader and closed after
+ *   BLOB_RUNS   pieces of `fd` (the tree's) with zeros between them: a file inside a file system image
  *
  * A file that has become shorter since the tree was made is an error, so a writer never pads silently.
  */
-enum blob_kind { BLOB_EMPTY, BLOB_BYTES, BLOB_FD, BLOB_PATH };
+enum blob_kind { BLOB_EMPTY, BLOB_BYTES, BLOB_FD, BLOB_PATH, BLOB_RUNS };
+
+/* `len` bytes from `at` of the content on are those at `offset` of the descriptor. */
+struct blob_run {
+	uint64_t at, offset, len;
+};
 
 struct blob {
 	enum blob_kind kind;
 	uint64_t size; /* bytes, of every kind */
 	uint8_t *bytes;
-	int fd; /* BLOB_FD: the file; BLOB_PATH: the directory */
+	int fd; /* BLOB_FD, BLOB_RUNS: the file; BLOB_PATH: the directory */
 	uint64_t offset;
 	char *path;
+	struct blob_run *runs; /* ascending, none over another or beyond the size; owned */
+	size_t n_runs;
 };
-#define BLOB_INIT                                \
-	{                                        \
-		BLOB_EMPTY, 0, NULL, -1, 0, NULL \
+#define BLOB_INIT                                         \
+	{                                                 \
+		BLOB_EMPTY, 0, NULL, -1, 0, NULL, NULL, 0 \
 	}
 
 void blob_release(struct blob *b);
 int blob_from_bytes(struct blob *b, const void *data, size_t len); /* copies; 0 or -ENOMEM */
 void blob_from_fd(struct blob *b, int fd, uint64_t offset, uint64_t size);
 int blob_from_path(struct blob *b, int dirfd, const char *path, uint64_t size); /* copies path */
+
+/*
+ * Takes over `runs` (malloc'd; freed on error). -EINVAL when they are not in order, overlap, are empty or reach beyond the
+ * size. The content is zeros where no run is.
+ */
+int blob_from_runs(struct blob *b, int fd, struct blob_run *runs, size_t n, uint64_t size);
+/* A second blob of the same content. 0 or -ENOMEM. */
+int blob_copy(struct blob *b, const struct blob *from);
 
 /* Reading one blob piece by piece. The blob must outlive the reader. */
 struct blob_reader {
