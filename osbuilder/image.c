@@ -15,6 +15,7 @@
 #include "measure.h"
 #include "pass/pass.h"
 #include "recipe/recipe.h"
+#include "recipe_lock.h"
 #include "writer/dir.h"
 
 #define INITRD_GZIP_LEVEL 9
@@ -154,21 +155,24 @@ static int open_inputs(struct build *b, struct error *err)
 static int load_sources(struct build *b, struct error *err)
 {
 	_cleanup_free_ char *cache = path_absolute(b->p->cache_dir);
-	const struct source_env env = { .arch = b->p->arch,
-					.dirfd = b->recipe->dirfd,
-					.cache_dir = cache,
-					.offline = b->p->offline,
-					.packages = &b->m.packages };
+	_cleanup_lock_ struct lock lock = { 0 };
+	struct source_env env = { .arch = b->p->arch,
+				  .dirfd = b->recipe->dirfd,
+				  .cache_dir = cache,
+				  .offline = b->p->offline,
+				  .packages = &b->m.packages,
+				  .warn = b->p->warn };
+	int r = cache ? recipe_lock_load(b->p, b->recipe, &lock, err) : error_oom(err);
+	size_t locked = 0;
 
-	if (!cache)
-		return error_oom(err);
-	for (size_t i = 0; i < b->recipe->n_sources; i++) {
-		int r = source_load(&b->recipe->sources[i], &env, b->tree, err);
+	for (size_t i = 0; r >= 0 && i < b->recipe->n_sources; i++) {
+		const struct source_spec *s = &b->recipe->sources[i];
 
-		if (r < 0)
-			return r;
+		/* the sources of the lock file are in the recipe's order, as recipe_lock_load() has seen */
+		env.lock = lock_wants(s) && lock.n ? &lock.sources[locked++] : NULL;
+		r = source_load(s, &env, b->tree, err);
 	}
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 /* Is what /sbin/init leads to the file that the recipe made the agent? */

@@ -12,6 +12,9 @@
  * The pipeline from end to end, for the osbuilder program and for the engine.
  */
 
+/* The recipe's lock file (source/lock.h): use it if there is one, insist on it, do as if there were none. */
+enum lock_use { LOCK_USE_AUTO, LOCK_USE_NEED, LOCK_USE_NONE };
+
 struct image_build_params {
 	const char *recipe;	 /* name or path */
 	const char *recipes_dir; /* where names are looked up */
@@ -24,6 +27,9 @@ struct image_build_params {
 	int64_t epoch;					 /* SOURCE_DATE_EPOCH */
 	int gzip_level;					 /* of the initrd, 1..12 */
 	bool offline;
+	enum lock_use lock;
+	/* Called with one line for what a person should know and is no error. May be NULL. */
+	void (*warn)(const char *line);
 	/* Of the image; what is not given is the recipe's. */
 	bool no_dax;   /* without the DAX header */
 	bool measured; /* with a dm-verity partition and root_hash_VARIANT.txt, see measure.h */
@@ -41,6 +47,12 @@ void image_build_params_preset(struct image_build_params *p);
  * The same parameters and packages give the same bytes. Of a recipe without an agent only a directory is made.
  */
 int image_build(const struct image_build_params *p, struct error *err);
+
+/*
+ * Resolves the recipe's packages as image_build() without a lock would, and writes the recipe's lock file. Of the parameters recipe,
+ * recipes_dir, arch, cache_dir and offline count. *ret_path is malloc'd: the file.
+ */
+int image_lock(const struct image_build_params *p, char **ret_path, struct error *err);
 
 /*
  * Packs a directory into a file system image (no partition table) for a block device: the packed root of a container. The

@@ -11,5 +11,9 @@
 int cli_build(int argc, char **argv, struct error *err);
 int cli_inspect(int argc, char **argv, struct error *err);
 int cli_verify(int argc, char **argv, struct error *err);
+int cli_lock(int argc, char **argv, struct error *err);
+
+/* For image_build_params.warn: one line on standard error. */
+void cli_warn(const char *line);
 
 #endif

@@ -29,7 +29,9 @@ static const char help[] =
 	"  --variant NAME           of root_hash_NAME.txt (default: the recipe's name)\n"
 	"  --source-date-epoch N    time of the build in seconds (default: $SOURCE_DATE_EPOCH, else 0)\n"
 	"  --cache DIR              packages and lists (default: $OSBUILDER_CACHE, else build/cache)\n"
-	"  --offline                use only what the cache holds\n";
+	"  --offline                use only what the cache holds\n"
+	"  --locked                 fail when the recipe has no lock file (see osbuilder lock --help)\n"
+	"  --no-lock                do as if there were no lock file\n";
 
 enum {
 	OPT_RECIPE = 256,
@@ -49,6 +51,8 @@ enum {
 	OPT_EPOCH,
 	OPT_CACHE,
 	OPT_OFFLINE,
+	OPT_LOCKED,
+	OPT_NO_LOCK,
 	OPT_HELP,
 };
 
@@ -70,6 +74,8 @@ static const struct option options[] = {
 	{ "source-date-epoch", required_argument, NULL, OPT_EPOCH },
 	{ "cache", required_argument, NULL, OPT_CACHE },
 	{ "offline", no_argument, NULL, OPT_OFFLINE },
+	{ "locked", no_argument, NULL, OPT_LOCKED },
+	{ "no-lock", no_argument, NULL, OPT_NO_LOCK },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -172,6 +178,12 @@ static int read_options(int argc, char **argv, struct image_build_params *p, con
 		case OPT_OFFLINE:
 			p->offline = true;
 			break;
+		case OPT_LOCKED:
+			p->lock = LOCK_USE_NEED;
+			break;
+		case OPT_NO_LOCK:
+			p->lock = LOCK_USE_NONE;
+			break;
 		case OPT_HELP:
 			fputs(help, stdout);
 			return 1;
@@ -201,6 +213,7 @@ int cli_build(int argc, char **argv, struct error *err)
 	int r;
 
 	image_build_params_preset(&p);
+	p.warn = cli_warn;
 	if (cache && *cache)
 		p.cache_dir = cache;
 	r = read_options(argc, argv, &p, &epoch, err);

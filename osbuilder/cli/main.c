@@ -16,9 +16,14 @@ static const struct cli_command {
 	{ "verify", cli_verify, "check an image or initrd against its manifest and hash tree" },
 	{ "extract", NULL, "take files out of an image" },
 	{ "diff", NULL, "compare two images" },
-	{ "lock", NULL, "pin a recipe's packages" },
+	{ "lock", cli_lock, "pin a recipe's packages" },
 	{ "seal", NULL, "add dm-verity to an image" },
 };
+
+void cli_warn(const char *line)
+{
+	fprintf(stderr, "osbuilder: warning: %s\n", line);
+}
 
 static void usage(FILE *out)
 {

@@ -13,19 +13,16 @@
 #include "base/parse.h"
 #include "base/process.h"
 
-void apt_files_release(struct apt_files *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		free(f->v[i].name);
-	free(f->v);
-	*f = (struct apt_files){ 0 };
-}
+/* libapt's helper program of the package apt; downloads single files and checks their hashes. */
+#define APT_HELPER	  "/usr/lib/apt/apt-helper"
+#define DOWNLOADS_AT_ONCE 256 /* files in one call: keeps the command line well below ARG_MAX */
+#define NAMES_IN_ERROR	  8   /* packages that one message lists */
 
 /* The private root of one set of sources and one architecture. */
 struct apt_root {
-	char *dir;  /* CACHE/apt/ARCH-HASH */
-	char *debs; /* CACHE/debs: shared, names are unique within a distribution */
-	char *conf; /* DIR/apt.conf */
+	char *dir;	   /* CACHE/apt/ARCH-HASH */
+	char *conf;	   /* DIR/apt.conf */
+	struct strv bases; /* URIs of the mirrors */
 	int lock_fd;
 	bool has_lists; /* `update` was done once with these sources */
 };
@@ -33,8 +30,8 @@ struct apt_root {
 static void apt_root_release(struct apt_root *a)
 {
 	free(a->dir);
-	free(a->debs);
 	free(a->conf);
+	strv_release(&a->bases);
 	a->lock_fd = fd_close(a->lock_fd);
 }
 
@@ -99,7 +96,8 @@ static int conf_text(const struct apt_root *a, const char *deb_arch, struct strb
 			"Dir::Cache \"%1$s\";\n"
 			"Dir::Cache::pkgcache \"%1$s/pkgcache.bin\";\n"
 			"Dir::Cache::srcpkgcache \"%1$s/srcpkgcache.bin\";\n"
-			"Dir::Cache::archives \"%2$s\";\n"
+			/* always empty: so apt lists every file, not only those it lacks */
+			"Dir::Cache::archives \"%1$s/none\";\n"
 			"Dir::Log \"%1$s/log\";\n"
 			"Dir::Etc::main \"/dev/null\";\n"
 			"Dir::Etc::parts \"%1$s/empty\";\n"
@@ -109,7 +107,7 @@ static int conf_text(const struct apt_root *a, const char *deb_arch, struct strb
 			"Dir::Etc::sourceparts \"%1$s/empty\";\n"
 			"Dir::Etc::trusted \"/dev/null\";\n"
 			"Dir::Etc::trustedparts \"%1$s/empty\";\n",
-			a->dir, a->debs);
+			a->dir);
 	r |= strbuf_addf(
 		c,
 		"APT::Architecture \"%1$s\";\n"
@@ -176,7 +174,7 @@ static int apt_root_open(struct apt_root *a, const struct source_spec *s,
 			 const struct source_env *env, struct error *err)
 {
 	static const char *const subs[] = { "lists/partial", "empty", "none/partial", "log" };
-	static const char *const cache_subs[] = { "apt", "debs/partial" };
+	static const char *const cache_subs[] = { "apt" };
 	const char *deb_arch = source_debian_arch(env->arch);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, conf = STRBUF_INIT;
 	_cleanup_free_ char *stamp = NULL;
@@ -197,11 +195,13 @@ static int apt_root_open(struct apt_root *a, const struct source_spec *s,
 	if (sha_hex_of(SHA_KIND_256, text.buf, text.len, hex) < 0)
 		return error_oom(err);
 	a->dir = str_printf("%s/apt/%s-%.12s", env->cache_dir, deb_arch, hex);
-	a->debs = str_printf("%s/debs", env->cache_dir);
 	a->conf = a->dir ? str_printf("%s/apt.conf", a->dir) : NULL;
 	stamp = a->dir ? str_printf("%s/lists.done", a->dir) : NULL;
-	if (!a->debs || !a->conf || !stamp)
+	if (!a->conf || !stamp)
 		return error_oom(err);
+	r = apt_base_uris(text.buf, &a->bases, err);
+	if (r < 0)
+		return r;
 	r = make_dirs(env->cache_dir, cache_subs, ARRAY_SIZE(cache_subs), err);
 	if (r == 0)
 		r = make_dirs(a->dir, subs, ARRAY_SIZE(subs), err);
@@ -236,15 +236,16 @@ static const char *last_error(char *text)
 	return best ? best : last;
 }
 
-static int apt_get(const struct apt_root *a, const struct strv *args, struct strbuf *out,
-		   struct error *err)
+/* Runs one of apt's programs with the private root's configuration. */
+static int apt_run(const struct apt_root *a, const char *program, const struct strv *args,
+		   struct strbuf *out, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_strv_ struct strv argv = STRV_INIT, env = STRV_INIT;
 	struct process_params p;
 	int status, r;
 
-	if (strv_add(&argv, "apt-get") < 0 || strv_add(&argv, "-qq") < 0 ||
+	if (strv_add(&argv, program) < 0 || strv_add(&argv, "-qq") < 0 ||
 	    strv_addf(&env, "APT_CONFIG=%s", a->conf) < 0 ||
 	    strv_add(&env, "DEBIAN_FRONTEND=noninteractive") < 0)
 		return error_oom(err);
@@ -256,7 +257,7 @@ static int apt_get(const struct apt_root *a, const struct strv *args, struct str
 		    !str_after(*e, "LC_") && strv_add(&env, *e) < 0)
 			return error_oom(err);
 	process_params_preset(&p);
-	p.path = "apt-get";
+	p.path = program;
 	p.argv = argv.v;
 	p.envp = env.v;
 	r = process_run(&p, out, &text, &status, err);
@@ -267,50 +268,97 @@ static int apt_get(const struct apt_root *a, const struct strv *args, struct str
 	return 0;
 }
 
-int apt_parse_uris(const char *text, struct apt_files *ret, struct error *err)
+/* The part of the URI behind the longest base that it starts with; NULL for none. */
+static const char *path_below(const char *uri, const struct strv *bases)
 {
-	for (const char *line = text; *line;) {
-		size_t len = strcspn(line, "\n");
-		char name[256], size[32], hash[7 + 2 * SHA_SIZE_256 + 1];
-		uint8_t digest[SHA_SIZE_256];
-		const char *uri_end = memchr(line + 1, '\'', len ? len - 1 : 0);
-		struct apt_file *f;
+	const char *best = NULL;
 
-		if (*line == '\'') {
-			if (!uri_end || sscanf(uri_end + 1, " %255[^ \n] %31[0-9] %71[^ \n]", name,
-					       size, hash) != 3)
-				return error_set(err, -EBADMSG,
-						 "cannot understand apt's line '%.*s'",
-						 (int)MIN(len, (size_t)200), line);
-			if (strchr(name, '/') || !str_ends(name, ".deb"))
-				return error_set(err, -EBADMSG, "apt names a file '%s'", name);
-			if (!str_after(hash, "SHA256:") ||
-			    hex_decode(digest, SHA_SIZE_256, hash + 7) < 0)
-				return error_set(err, -EBADMSG, "apt has no SHA-256 for %s", name);
-			if (ret->n >= SOURCE_PACKAGES_MAX)
-				return error_set(err, -E2BIG, "more than %d packages",
-						 SOURCE_PACKAGES_MAX);
-			if (array_reserve(&ret->v, &ret->cap, ret->n + 1, sizeof(*ret->v)) < 0)
-				return error_oom(err);
-			f = &ret->v[ret->n];
-			memcpy(f->sha256, hash + 7, sizeof(f->sha256));
-			if (parse_u64(size, 10, &f->size) < 0)
-				return error_set(err, -EBADMSG, "bad size of %s", name);
-			f->name = strdup(name);
-			if (!f->name)
-				return error_oom(err);
-			ret->n++;
+	for (size_t i = 0; i < bases->n; i++) {
+		const char *rest = str_after(uri, bases->v[i]);
+
+		if (rest && *rest == '/') {
+			rest += strspn(rest, "/");
+			if (!best || strlen(rest) < strlen(best))
+				best = rest;
 		}
-		line += len + (line[len] == '\n');
+	}
+	return best;
+}
+
+/* "name_version_arch.deb" */
+static int split_file_name(const char *file, struct lock_package *p, struct error *err)
+{
+	const char *v = strchr(file, '_'), *a = v ? strchr(v + 1, '_') : NULL;
+	size_t len = strlen(file);
+	char *d;
+
+	if (strchr(file, '/') || !str_ends(file, ".deb"))
+		return error_set(err, -EBADMSG, "apt names a file '%s'", file);
+	if (!a || v == file || a == v + 1 || a + 1 == file + len - 4)
+		return error_set(err, -EBADMSG, "cannot understand the file name '%s'", file);
+	p->name = mem_dup0(file, (size_t)(v - file));
+	p->version = mem_dup0(v + 1, (size_t)(a - v - 1));
+	p->arch = mem_dup0(a + 1, (size_t)(file + len - 4 - a - 1));
+	if (!p->name || !p->version || !p->arch)
+		return error_oom(err);
+	d = strstr(p->version, "%3a");
+	if (d) {
+		*d = ':';
+		memmove(d + 1, d + 3, strlen(d + 3) + 1);
 	}
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
+static int parse_uri_line(const char *line, size_t len, const struct strv *bases,
+			  struct lock_packages *ret, struct error *err)
 {
-	const struct apt_file *x = a, *y = b;
+	const char *uri_end = memchr(line + 1, '\'', len ? len - 1 : 0), *path;
+	char name[256], size[32], hash[7 + STORE_SHA_LEN + 1];
+	uint8_t digest[SHA_SIZE_256];
+	struct lock_package *p;
+	int r;
 
-	return strcmp(x->name, y->name);
+	if (!uri_end ||
+	    sscanf(uri_end + 1, " %255[^ \n] %31[0-9] %71[^ \n]", name, size, hash) != 3)
+		return error_set(err, -EBADMSG, "cannot understand apt's line '%.*s'",
+				 (int)MIN(len, (size_t)200), line);
+	if (ret->n >= SOURCE_PACKAGES_MAX)
+		return error_set(err, -E2BIG, "more than %d packages", SOURCE_PACKAGES_MAX);
+	p = lock_packages_add(ret);
+	if (!p)
+		return error_oom(err);
+	r = split_file_name(name, p, err);
+	if (r < 0)
+		return r;
+	if (!str_after(hash, "SHA256:") || hex_decode(digest, SHA_SIZE_256, hash + 7) < 0)
+		return error_set(err, -EBADMSG, "apt has no SHA-256 for %s", name);
+	hex_encode(p->sha256, digest, SHA_SIZE_256);
+	if (parse_u64(size, 10, &p->size) < 0 || !p->size || p->size > STORE_FILE_MAX)
+		return error_set(err, -EBADMSG, "bad size of %s", name);
+	p->uri = mem_dup0(line + 1, (size_t)(uri_end - line - 1));
+	if (!p->uri)
+		return error_oom(err);
+	path = path_below(p->uri, bases);
+	p->path = path ? strdup(path) : NULL;
+	return p->path || !path ? 0 : error_oom(err);
+}
+
+int apt_parse_uris(const char *text, const struct strv *bases, struct lock_packages *ret,
+		   struct error *err)
+{
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		if (*line == '\'') {
+			int r = parse_uri_line(line, len, bases, ret, err);
+
+			if (r < 0)
+				return r;
+		}
+		line += len + (line[len] == '\n');
+	}
+	lock_packages_sort(ret);
+	return 0;
 }
 
 static int add_names(struct strv *args, const struct source_spec *s, struct error *err)
@@ -330,15 +378,15 @@ static int update(const struct apt_root *a, struct error *err)
 
 	if (strv_add(&args, "update") < 0)
 		return error_oom(err);
-	r = apt_get(a, &args, NULL, err);
+	r = apt_run(a, "apt-get", &args, NULL, err);
 	return r < 0 ? r : write_in(a->dir, "lists.done", "", 0, err);
 }
 
-int apt_fetch(const struct source_spec *s, const struct source_env *env, struct apt_files *ret,
-	      char **ret_dir, struct error *err)
+int apt_resolve(const struct source_spec *s, const struct source_env *env,
+		struct lock_packages *ret, struct error *err)
 {
 	_cleanup_(apt_root_release) struct apt_root a = { .lock_fd = -1 };
-	_cleanup_strv_ struct strv list = STRV_INIT, get = STRV_INIT;
+	_cleanup_strv_ struct strv list = STRV_INIT;
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	int r;
 
@@ -354,24 +402,123 @@ int apt_fetch(const struct source_spec *s, const struct source_env *env, struct 
 		if (r < 0)
 			return r;
 	}
-	/* With an empty archive directory apt lists every file, not only those it would download. */
-	if (strv_add(&list, "--print-uris") < 0 || strv_add(&list, "-o") < 0 ||
-	    strv_addf(&list, "Dir::Cache::archives=%s/none", a.dir) < 0 ||
-	    strv_add(&get, env->offline ? "--no-download" : "--download-only") < 0 ||
-	    strv_add(&get, "--download-only") < 0)
+	if (strv_add(&list, "--print-uris") < 0)
 		return error_oom(err);
 	r = add_names(&list, s, err);
 	if (r == 0)
-		r = add_names(&get, s, err);
-	if (r == 0)
-		r = apt_get(&a, &list, &out, err);
-	if (r == 0)
-		r = apt_parse_uris(out.buf, ret, err);
-	if (r == 0)
-		r = apt_get(&a, &get, NULL, err);
+		r = apt_run(&a, "apt-get", &list, &out, err);
+	return r < 0 ? r : apt_parse_uris(out.buf, &a.bases, ret, err);
+}
+
+/* What is still wanted, and how often it was met. */
+struct download {
+	const struct apt_root *a;
+	const struct store *st;
+	const struct lock_package *const *want;
+	bool *done;
+	size_t n;
+	char *dir; /* where apt puts files */
+	struct error apt_said;
+};
+
+/* One call of apt-helper for up to DOWNLOADS_AT_ONCE files from `first` on; base NULL: their own URIs. Returns where to go on. */
+static int download_some(struct download *d, const char *base, size_t *first, struct error *err)
+{
+	_cleanup_strv_ struct strv args = STRV_INIT;
+	size_t i, begin = *first, n = 0;
+	int r = strv_add(&args, "download-file");
+
+	for (i = begin; r == 0 && i < d->n && n < DOWNLOADS_AT_ONCE; i++) {
+		const struct lock_package *p = d->want[i];
+
+		if (d->done[i] || (base ? !p->path : !p->uri))
+			continue;
+		r |= base ? strv_addf(&args, "%s/%s", base, p->path) : strv_add(&args, p->uri);
+		r |= strv_addf(&args, "%s/%s", d->dir, p->sha256);
+		r |= strv_addf(&args, "SHA256:%s", p->sha256);
+		n++;
+	}
+	*first = i;
+	if (r)
+		return error_oom(err);
+	if (!n)
+		return 0;
+	/* It fails when one of the files cannot be had; which, is seen by what lies there. */
+	r = apt_run(d->a, APT_HELPER, &args, NULL, &d->apt_said);
+	if (r == -ENOENT || r == -ENOMEM)
+		return error_set(err, r, "%s", d->apt_said.msg);
+	for (i = begin; i < *first; i++) {
+		_cleanup_free_ char *path = str_printf("%s/%s", d->dir, d->want[i]->sha256);
+		_cleanup_fd_ int fd = -1;
+
+		if (!path)
+			return error_oom(err);
+		fd = d->done[i] ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		r = store_add_fd(d->st, fd, d->want[i]->sha256, d->want[i]->size, err);
+		if (r < 0 && r != -EBADMSG)
+			return r;
+		d->done[i] = r == 0;
+		unlink(path);
+	}
+	return 0;
+}
+
+static int download_all(struct download *d, struct error *err)
+{
+	for (size_t k = 0; k <= d->a->bases.n; k++)
+		for (size_t i = 0; i < d->n;) {
+			int r = download_some(d, k ? d->a->bases.v[k - 1] : NULL, &i, err);
+
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
+static int check_all_there(const struct download *d, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+	size_t missing = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		if (d->done[i])
+			continue;
+		if (missing++ < NAMES_IN_ERROR &&
+		    strbuf_addf(&names, "%s%s %s %s", missing > 1 ? ", " : "", d->want[i]->name,
+				d->want[i]->version, d->want[i]->arch) < 0)
+			return error_oom(err);
+	}
+	if (!missing)
+		return 0;
+	return error_set(err, -ESTALE, "%zu package%s cannot be had as wanted: %s%s (%s)", missing,
+			 missing == 1 ? "" : "s", names.buf,
+			 missing > NAMES_IN_ERROR ? ", ..." : "",
+			 d->apt_said.code ? d->apt_said.msg : "other content is offered");
+}
+
+int apt_download(const struct source_spec *s, const struct source_env *env, const struct store *st,
+		 const struct lock_package *const *want, size_t n, struct error *err)
+{
+	_cleanup_(apt_root_release) struct apt_root a = { .lock_fd = -1 };
+	_cleanup_free_ bool *done = new0_array(bool, n);
+	_cleanup_free_ char *dir = NULL;
+	struct download d = { .a = &a, .st = st, .want = want, .done = done, .n = n };
+	int r = done ? apt_root_open(&a, s, env, err) : error_oom(err);
+
 	if (r < 0)
 		return r;
-	qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
-	*ret_dir = steal_ptr(a.debs);
-	return 0;
+	d.dir = dir = str_printf("%s/fetch", a.dir);
+	if (!dir)
+		return error_oom(err);
+	r = file_remove_tree(AT_FDCWD, dir, err);
+	if (r == 0)
+		r = file_mkdir_p(AT_FDCWD, dir, 0755, err);
+	if (r == 0)
+		r = download_all(&d, err);
+	if (r == 0)
+		r = check_all_there(&d, err);
+	file_remove_tree(AT_FDCWD, dir, NULL);
+	return r;
 }

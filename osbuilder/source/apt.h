@@ -3,7 +3,9 @@
 #define SOURCE_APT_H
 
 #include "base/strbuf.h"
+#include "source/lock.h"
 #include "source/source.h"
+#include "source/store.h"
 
 /*
  * For osbuilder/source/ (and its tests) only. apt as a resolver and fetcher: it runs as the calling user with a
@@ -26,25 +28,28 @@
 int apt_sources_text(const struct source_spec *s, const char *etc_apt, struct strbuf *out,
 		     struct error *err);
 
-struct apt_file {
-	char *name; /* in the archives directory */
-	uint64_t size;
-	char sha256[2 * SHA_SIZE_256 + 1]; /* from the signed index */
-};
-struct apt_files {
-	struct apt_file *v;
-	size_t n, cap;
-};
-void apt_files_release(struct apt_files *f);
+/* The base URIs in such a text, each once, without a slash at the end. */
+int apt_base_uris(const char *sources, struct strv *ret, struct error *err);
 
 /*
- * Resolves s->packages with their dependencies (not their recommendations) and downloads what the cache lacks. On success
- * files are sorted by name and lie in *ret_dir (malloc'd path); their hashes are not checked here.
+ * Fetches the package lists (not when env->offline) and resolves s->packages with their dependencies (not their recommendations).
+ * *ret is sorted; hashes and sizes are those of the signed index. Downloads no package.
  */
-int apt_fetch(const struct source_spec *s, const struct source_env *env, struct apt_files *ret,
-	      char **ret_dir, struct error *err);
+int apt_resolve(const struct source_spec *s, const struct source_env *env,
+		struct lock_packages *ret, struct error *err);
 
-/* Reads the output of `apt-get --print-uris`: lines of 'URI' NAME SIZE SHA256:HEX. */
-int apt_parse_uris(const char *text, struct apt_files *ret, struct error *err);
+/*
+ * Brings these package files into the store; who has no URI is tried below each mirror. -ESTALE with a list when some are not to be
+ * had with the size and hash they should have; what was fetched stays in the store.
+ */
+int apt_download(const struct source_spec *s, const struct source_env *env, const struct store *st,
+		 const struct lock_package *const *want, size_t n, struct error *err);
+
+/*
+ * Reads the output of `apt-get --print-uris`: lines of 'URI' NAME SIZE SHA256:HEX, NAME being "name_version_arch.deb" with a colon in the
+ * version as %3a. The path is what is left of the URI behind the longest of `bases`, NULL when it lies below none.
+ */
+int apt_parse_uris(const char *text, const struct strv *bases, struct lock_packages *ret,
+		   struct error *err);
 
 #endif

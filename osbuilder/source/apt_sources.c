@@ -286,3 +286,25 @@ int apt_sources_text(const struct source_spec *s, const char *etc_apt, struct st
 	free(f.uris);
 	return r;
 }
+
+int apt_base_uris(const char *sources, struct strv *ret, struct error *err)
+{
+	for (const char *line = sources; line && *line; line = strchr(line, '\n'), line += !!line) {
+		const char *p = str_after(line, "URIs:");
+
+		while (p && *(p += strspn(p, " "))) {
+			size_t len = strcspn(p, " \n"), cut = len;
+			_cleanup_free_ char *uri = NULL;
+
+			if (!len)
+				break;
+			while (cut && p[cut - 1] == '/')
+				cut--;
+			uri = mem_dup0(p, cut);
+			if (!uri || (!strv_has(ret, uri) && strv_add(ret, uri) < 0))
+				return error_oom(err);
+			p += len;
+		}
+	}
+	return 0;
+}

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-#include <stdlib.h>
+#include "source/deb.h"
+
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/strbuf.h"
-#include "source/apt.h"
-#include "source/unpack.h"
+#include "source/store.h"
 
-#define DEB_CONTROL_MAX (1u << 20)	    /* bytes of the control file */
-#define DEB_FILE_MAX	(UINT64_C(2) << 30) /* bytes of a package file */
+#define DEB_CONTROL_MAX (1u << 20) /* bytes of the control file */
 
 /* The value of a one-line field of a control file into out; empty when absent. */
 static int control_field(const char *text, const char *key, char *out, size_t out_len,
@@ -94,13 +90,12 @@ static int check_format(struct la_archive *outer, struct error *err)
 	return 0;
 }
 
-int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *deb_arch,
-		      struct source_deb_info *ret, struct error *err)
+int deb_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
+	     const char *deb_arch, struct source_deb_info *ret, struct error *err)
 {
 	/* the outer ar is as big as the file; its own limit only has to be above that */
-	const struct la_limits outer_limits = { DEB_FILE_MAX, 64 };
+	const struct la_limits outer_limits = { STORE_FILE_MAX, 64 };
 	static const struct la_limits limits = LA_LIMITS_DEFAULT;
-	static const struct source_unpack at_root = { .target = "" };
 	_cleanup_la_ struct la_archive *outer = NULL;
 	int step = 0, r; /* members seen: debian-binary, control.tar*, data.tar* in this order */
 	struct la_entry e;
@@ -118,7 +113,7 @@ int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *
 		} else if (step == 2 && str_after(e.path, "data.tar")) {
 			r = la_open_nested(outer, LA_TAR, &limits, &inner, err);
 			if (r == 0)
-				r = unpack_archive(t, inner, &at_root, err);
+				r = layer_read(l, inner, spool, err);
 		} else if (e.path[0] == '_') {
 			r = 0; /* deb(5): members whose name starts with an underscore are passed over */
 			continue;
@@ -132,71 +127,16 @@ int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *
 	return step == 3 ? 0 : error_set(err, -EBADMSG, "is not a complete Debian package");
 }
 
-/* Maps the file, checks it against the index, unpacks it unless the recipe omits it. */
-static int take_file(const struct source_spec *s, const struct source_env *env, struct tree *t,
-		     const char *dir, const struct apt_file *f, struct error *err)
+int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *deb_arch,
+		      struct source_deb_info *ret, struct error *err)
 {
-	_cleanup_free_ char *path = str_printf("%s/%s", dir, f->name);
-	_cleanup_fd_ int fd = -1;
-	struct source_deb_info info = { 0 };
-	char hex[SHA_HEX_MAX];
-	struct stat st;
-	void *map;
-	int r;
+	_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
+	_cleanup_layer_ struct layer l = { 0 };
+	int r = layer_spool_open(&spool, err);
 
-	if (!path)
-		return error_oom(err);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_sys(err, -errno, "cannot open '%s'", path);
-	if ((uint64_t)st.st_size != f->size || !f->size || f->size > DEB_FILE_MAX)
-		return error_set(err, -EBADMSG, "has %llu bytes, the package index says %llu",
-				 (unsigned long long)st.st_size, (unsigned long long)f->size);
-	map = mmap(NULL, f->size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return error_sys(err, -errno, "cannot map '%s'", path);
-	r = sha_hex_of(SHA_KIND_256, map, f->size, hex);
-	if (r < 0)
-		error_sys(err, r, "cannot hash '%s'", path);
-	else if (!str_eq(hex, f->sha256))
-		r = error_set(err, -EBADMSG, "SHA-256 is %s, the package index says %s", hex,
-			      f->sha256);
 	if (r == 0)
-		r = source_unpack_deb(t, map, f->size, source_debian_arch(env->arch), &info, err);
-	munmap(map, f->size);
-	if (r == 0 &&
-	    source_packages_add(env->packages, info.name, info.version, info.arch, f->sha256) < 0)
+		r = deb_read(&l, &spool, data, len, deb_arch, ret, err);
+	if (r == 0 && tree_keep_fd(t, fd_steal(&spool.fd)) < 0)
 		r = error_oom(err);
-	return r;
+	return r < 0 ? r : layer_apply(&l, t, 0, err);
 }
-
-/* "name_version_arch.deb" names a package that the recipe leaves out. */
-static bool omitted(const struct source_spec *s, const char *file)
-{
-	for (size_t i = 0; i < s->omit.n; i++) {
-		const char *rest = str_after(file, s->omit.v[i]);
-
-		if (rest && *rest == '_')
-			return true;
-	}
-	return false;
-}
-
-static int deb_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
-		    struct error *err)
-{
-	_cleanup_(apt_files_release) struct apt_files files = { 0 };
-	_cleanup_free_ char *dir = NULL;
-	int r = apt_fetch(s, env, &files, &dir, err);
-
-	for (size_t i = 0; r == 0 && i < files.n; i++) {
-		if (omitted(s, files.v[i].name))
-			continue;
-		r = take_file(s, env, t, dir, &files.v[i], err);
-		if (r < 0)
-			error_prefix(err, "package %s", files.v[i].name);
-	}
-	return r;
-}
-
-const struct source_ops source_deb = { "deb", deb_load };

@@ -3,3 +3,5 @@ OSB_SOURCE_SRCS := osbuilder/source/source.c osbuilder/source/unpack.c osbuilder
 	osbuilder/source/dir.c osbuilder/source/oci.c osbuilder/source/oci_json.c osbuilder/source/oci_layer.c \
 	osbuilder/source/apt_sources.c osbuilder/source/apt.c osbuilder/source/deb.c \
 	osbuilder/compat/la.c osbuilder/compat/elf.c
+# Package files: cache, lock files, unpacking.
+OSB_SOURCE_SRCS += $(addprefix osbuilder/source/,store.c lock.c lock_read.c layer.c deb_load.c)

@@ -55,12 +55,16 @@ struct source_spec {
 	char *reference; /* oci: name or digest of the image in the layout; NULL: the only one */
 };
 
+struct lock_source;
 struct source_env {
 	const char *arch;		  /* "x86_64" ... */
 	int dirfd;			  /* the recipe's directory */
 	const char *cache_dir;		  /* absolute; made when missing */
 	bool offline;			  /* use only what the cache holds */
 	struct source_packages *packages; /* filled by deb */
+	const struct lock_source *lock;	  /* deb: exactly these packages; NULL: what apt resolves */
+	/* Called with one line, without a newline, for what a person should know and is no error. May be NULL. */
+	void (*warn)(const char *line);
 };
 
 struct source_ops {

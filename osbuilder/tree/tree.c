@@ -60,7 +60,7 @@ int tree_keep_fd(struct tree *t, int fd)
 	return 0;
 }
 
-static int spool_open(void)
+int tree_spool_file(void)
 {
 	const char *tmp = getenv("TMPDIR");
 	int fd = -1;
@@ -69,8 +69,11 @@ static int spool_open(void)
 		fd = open(tmp, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0)
 		fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0 && fd_memfd("osbuilder-spool", &fd) < 0)
-		return -1;
+	if (fd < 0) {
+		int r = fd_memfd("osbuilder-spool", &fd);
+
+		return r < 0 ? r : fd;
+	}
 	return fd;
 }
 
@@ -84,9 +87,10 @@ int tree_spool_write(struct tree *t, const void *data, size_t len, struct error 
 	int r;
 
 	if (t->spool_fd < 0)
-		t->spool_fd = spool_open();
+		t->spool_fd = tree_spool_file();
 	if (t->spool_fd < 0)
-		return error_sys(err, -errno, "cannot make a temporary file for unpacked content");
+		return error_sys(err, t->spool_fd,
+				 "cannot make a temporary file for unpacked content");
 	r = fd_pwrite_full(t->spool_fd, data, len, (off_t)t->spool_size);
 	if (r < 0)
 		return error_sys(err, r, "cannot write the temporary file of unpacked content");

@@ -48,6 +48,7 @@ struct tree_inode {
 	struct blob content;		 /* regular file */
 	struct tree_xattr *xattrs;	 /* sorted by the byte order of the names */
 	size_t n_xattrs;
+	uint32_t origin; /* 1 + index of the package it came from (struct source_packages), 0: of none */
 	uint64_t
 		mark; /* scratch of whoever walks the tree (a writer's inode number); 0 after tree_clear_marks() */
 };
@@ -86,6 +87,8 @@ int tree_keep_fd(struct tree *t, int fd);
 uint64_t tree_spool_pos(const struct tree *t);
 int tree_spool_write(struct tree *t, const void *data, size_t len, struct error *err);
 void tree_spool_blob(const struct tree *t, uint64_t start, struct blob *out);
+/* Another such file, for those who spool beside the tree (in a thread) and give it to tree_keep_fd(). -errno when there is no place. */
+int tree_spool_file(void);
 
 /* What tree_add() shall make. Strings and bytes are copied; `content` is moved out (left empty) on success. */
 struct tree_attr {

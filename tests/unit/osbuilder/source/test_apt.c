@@ -149,44 +149,76 @@ static void test_host_without(void **state)
 	spec_release(&s);
 }
 
-static void test_uris(void **state)
+static void test_base_uris(void **state)
 {
-	struct apt_files f = { 0 };
+	_cleanup_strv_ struct strv bases = STRV_INIT;
 	struct error err = ERROR_INIT;
 
+	assert_int_equal(apt_base_uris("Types: deb\nURIs: http://a/debian/ http://b\nSuites: x\n\n"
+				       "URIs: http://b/\nURIs:\nURIs: file:/srv/deb",
+				       &bases, &err),
+			 0);
+	assert_int_equal(bases.n, 3);
+	assert_string_equal(bases.v[0], "http://a/debian");
+	assert_string_equal(bases.v[1], "http://b");
+	assert_string_equal(bases.v[2], "file:/srv/deb");
+}
+
+static void test_uris(void **state)
+{
+	_cleanup_strv_ struct strv bases = STRV_INIT;
+	struct lock_packages f = { 0 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(strv_adds(&bases, "http://m", "http://m/d", NULL), 0);
 	assert_int_equal(
-		apt_parse_uris("'http://m/x_1%3a2_amd64.deb' x_1%3a2_amd64.deb 123 SHA256:" HEX64
-			       "\nsome words\n'http://m/y' y_3_all.deb 5 SHA256:" HEX64 "\n",
-			       &f, &err),
+		apt_parse_uris("'http://m/d/p/y%2b_3_all.deb' y+_3_all.deb 5 SHA256:" HEX64
+			       "\nsome words\n'http://m/x_2_amd64.deb' x_1%3a2_amd64.deb 123 "
+			       "SHA256:" HEX64 "\n'http://else/z_1_all.deb' z_1_all.deb 7 "
+			       "SHA256:" HEX64 "\n",
+			       &bases, &f, &err),
 		0);
-	assert_int_equal(f.n, 2);
-	assert_string_equal(f.v[0].name, "x_1%3a2_amd64.deb");
+	assert_int_equal(f.n, 3);
+	assert_string_equal(f.v[0].name, "x");
+	assert_string_equal(f.v[0].version, "1:2");
+	assert_string_equal(f.v[0].arch, "amd64");
+	assert_string_equal(f.v[0].path, "x_2_amd64.deb");
+	assert_string_equal(f.v[0].uri, "http://m/x_2_amd64.deb");
 	assert_int_equal(f.v[0].size, 123);
+	assert_string_equal(f.v[1].name, "y+");
+	assert_string_equal(f.v[1].path, "p/y%2b_3_all.deb");
 	assert_string_equal(f.v[1].sha256, HEX64);
-	apt_files_release(&f);
+	assert_null(f.v[2].path);
+	lock_packages_release(&f);
 }
 
 static void test_bad_uris(void **state)
 {
 	static const char *const bad[][2] = {
 		{ "'http://m/x x.deb 1 SHA256:" HEX64 "\n", "cannot understand apt's line" },
-		{ "'u' x.deb 1\n", "cannot understand apt's line" },
-		{ "'u' x.deb 1 MD5Sum:0123\n", "apt has no SHA-256 for x.deb" },
-		{ "'u' x.deb 1 SHA256:0123\n", "apt has no SHA-256 for x.deb" },
-		{ "'u' ../x.deb 1 SHA256:" HEX64 "\n", "apt names a file '../x.deb'" },
+		{ "'u' x_1_all.deb 1\n", "cannot understand apt's line" },
+		{ "'u' x_1_all.deb 1 MD5Sum:0123\n", "apt has no SHA-256 for x_1_all.deb" },
+		{ "'u' x_1_all.deb 1 SHA256:0123\n", "apt has no SHA-256 for x_1_all.deb" },
+		{ "'u' ../x_1_all.deb 1 SHA256:" HEX64 "\n", "apt names a file '../x_1_all.deb'" },
 		{ "'u' x.txt 1 SHA256:" HEX64 "\n", "apt names a file 'x.txt'" },
-		{ "'u' x.deb 99999999999999999999999 SHA256:" HEX64 "\n", "bad size of x.deb" },
+		{ "'u' x.deb 1 SHA256:" HEX64 "\n", "cannot understand the file name 'x.deb'" },
+		{ "'u' x__all.deb 1 SHA256:" HEX64 "\n", "cannot understand the file name" },
+		{ "'u' x_1_.deb 1 SHA256:" HEX64 "\n", "cannot understand the file name" },
+		{ "'u' x_1_all.deb 99999999999999999999999 SHA256:" HEX64 "\n",
+		  "bad size of x_1_all.deb" },
+		{ "'u' x_1_all.deb 0 SHA256:" HEX64 "\n", "bad size of x_1_all.deb" },
 		{ "'\n", "cannot understand apt's line" },
 	};
+	static const struct strv none = STRV_INIT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct apt_files f = { 0 };
+		struct lock_packages f = { 0 };
 		struct error err = ERROR_INIT;
 
-		assert_int_equal(apt_parse_uris(bad[i][0], &f, &err), -EBADMSG);
+		assert_int_equal(apt_parse_uris(bad[i][0], &none, &f, &err), -EBADMSG);
 		if (!strstr(err.msg, bad[i][1]))
 			fail_msg("case %zu: '%s'", i, err.msg);
-		apt_files_release(&f);
+		lock_packages_release(&f);
 	}
 }
 
@@ -197,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_host_deb822, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_one_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_without, setup, teardown),
+		cmocka_unit_test(test_base_uris),
 		cmocka_unit_test(test_uris),
 		cmocka_unit_test(test_bad_uris),
 	};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipe_lock.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "codec/toml.h"
+#include "source/apt.h"
+
+static size_t count_wanted(const struct recipe *rc)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rc->n_sources; i++)
+		n += lock_wants(&rc->sources[i]);
+	return n;
+}
+
+/* DIR/lock-ARCH.toml beside the recipe. */
+static char *lock_path(const struct recipe *rc, const char *arch)
+{
+	_cleanup_free_ char *name = lock_file_name(arch);
+
+	if (!name)
+		return NULL;
+	return str_printf("%.*s%s", (int)(path_base(rc->file) - rc->file), rc->file, name);
+}
+
+static int check_fits(const struct lock *l, const struct recipe *rc, const char *arch,
+		      struct error *err)
+{
+	size_t k = 0;
+
+	if (!str_eq(l->recipe, rc->name) || !str_eq(l->arch, arch))
+		return error_set(err, -ESTALE, "'%s' is for recipe '%s' on %s", l->file, l->recipe,
+				 l->arch);
+	if (l->n != count_wanted(rc))
+		return error_set(err, -ESTALE,
+				 "'%s' has %zu sources, the recipe has %zu (make it again by "
+				 "osbuilder lock)",
+				 l->file, l->n, count_wanted(rc));
+	for (size_t i = 0; i < rc->n_sources; i++) {
+		int r;
+
+		if (!lock_wants(&rc->sources[i]))
+			continue;
+		r = lock_check(l, &l->sources[k++], &rc->sources[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int recipe_lock_load(const struct image_build_params *p, const struct recipe *rc, struct lock *ret,
+		     struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (p->lock == LOCK_USE_NONE || !count_wanted(rc))
+		return 0;
+	path = lock_path(rc, p->arch);
+	if (!path)
+		return error_oom(err);
+	if (faccessat(AT_FDCWD, path, F_OK, 0) < 0 && errno == ENOENT) {
+		if (p->lock == LOCK_USE_AUTO)
+			return 0;
+		return error_set(err, -ENOENT, "there is no '%s' (osbuilder lock makes it)", path);
+	}
+	r = file_read(AT_FDCWD, path, TOML_MAX_BYTES, &text, err);
+	if (r == 0)
+		r = lock_parse(text.buf, text.len, path, ret, err);
+	if (r == 0)
+		r = check_fits(ret, rc, p->arch, err);
+	return r < 0 ? r : 1;
+}
+
+static int resolve_all(const struct image_build_params *p, const struct recipe *rc, struct lock *l,
+		       struct error *err)
+{
+	_cleanup_free_ char *cache = path_absolute(p->cache_dir);
+	const struct source_env env = { .arch = p->arch,
+					.dirfd = rc->dirfd,
+					.cache_dir = cache,
+					.offline = p->offline,
+					.warn = p->warn };
+
+	if (!cache)
+		return error_oom(err);
+	for (size_t i = 0; i < rc->n_sources; i++) {
+		struct lock_source *s;
+		int r;
+
+		if (!lock_wants(&rc->sources[i]))
+			continue;
+		s = lock_add_source(l, &rc->sources[i]);
+		r = s ? apt_resolve(&rc->sources[i], &env, &s->resolved, err) : error_oom(err);
+		if (r < 0)
+			return error_wrap(err, r, "recipe '%s': source %s", rc->name,
+					  rc->sources[i].type);
+	}
+	return 0;
+}
+
+int image_lock(const struct image_build_params *p, char **ret_path, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_lock_ struct lock l = { 0 }, again = { 0 };
+	_cleanup_recipe_ struct recipe *rc = NULL;
+	_cleanup_free_ char *path = NULL;
+	int r = recipe_load(p->recipe, p->recipes_dir, &rc, err);
+
+	if (r == 0)
+		r = recipe_check_arch(rc, p->arch, err);
+	if (r < 0)
+		return r;
+	if (!count_wanted(rc))
+		return error_set(err, -EINVAL, "recipe '%s' has no packages to lock", rc->name);
+	path = lock_path(rc, p->arch);
+	l.recipe = strdup(rc->name);
+	l.arch = strdup(p->arch);
+	if (!path || !l.recipe || !l.arch)
+		return error_oom(err);
+	r = resolve_all(p, rc, &l, err);
+	if (r == 0)
+		r = lock_to_toml(&l, &text, err);
+	if (r == 0) /* what the reader would refuse must not be written */
+		r = lock_parse(text.buf, text.len, path, &again, err);
+	if (r == 0)
+		r = file_write_atomic(AT_FDCWD, path, 0644, text.buf, text.len, err);
+	if (r == 0)
+		*ret_path = steal_ptr(path);
+	return r;
+}

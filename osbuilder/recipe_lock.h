@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OSBUILDER_RECIPE_LOCK_H
+#define OSBUILDER_RECIPE_LOCK_H
+
+#include "image.h"
+#include "recipe/recipe.h"
+#include "source/lock.h"
+
+/*
+ * For image.c: the lock file that p->lock and the recipe's directory give. 1: *ret is filled and fits the recipe; 0: there is none
+ * to be used; -ENOENT when one is needed, -ESTALE with what differs when it does not fit.
+ */
+int recipe_lock_load(const struct image_build_params *p, const struct recipe *rc, struct lock *ret,
+		     struct error *err);
+
+#endif

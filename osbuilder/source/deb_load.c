@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The source "deb": from a list of packages, resolved or locked, to the tree. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "source/apt.h"
+#include "source/deb.h"
+
+#define THREADS_MAX 8
+#define ROUNDS_MAX  3 /* of fetching what the cache lacks or has damaged */
+
+/* One package file, read by one of the threads. */
+struct job {
+	const struct lock_package *p;
+	struct layer layer;
+	struct source_deb_info info;
+	bool done, damaged; /* read; the cached file is not what it should be */
+	int r;
+	struct error err;
+};
+
+struct pool {
+	const struct source_env *env;
+	const char *deb_arch;
+	struct store store;
+	struct job *jobs; /* in the order of the list */
+	size_t n;
+	struct job **order; /* what is to be read, the largest first */
+	size_t n_order;
+	size_t next; /* atomic */
+};
+
+static void pool_release(struct pool *p)
+{
+	for (size_t i = 0; p->jobs && i < p->n; i++)
+		layer_release(&p->jobs[i].layer);
+	free(p->jobs);
+	free(p->order);
+	store_release(&p->store);
+}
+
+/* All but what the recipe leaves out. */
+static int pool_fill(struct pool *p, const struct source_spec *s,
+		     const struct lock_packages *packages, struct error *err)
+{
+	p->jobs = new0_array(struct job, packages->n);
+	p->order = new0_array(struct job *, packages->n);
+	if (!p->jobs || !p->order)
+		return error_oom(err);
+	for (size_t i = 0; i < packages->n; i++)
+		if (!strv_has(&s->omit, packages->v[i].name))
+			p->jobs[p->n++].p = &packages->v[i];
+	return store_open(&p->store, p->env->cache_dir, err);
+}
+
+static int read_job(struct pool *p, struct job *j, struct layer_spool *spool)
+{
+	struct store_map map = STORE_MAP_INIT;
+	int r = store_map(&p->store, j->p->sha256, j->p->size, &map, &j->err);
+
+	if (r < 0) {
+		j->damaged = r == -EBADMSG || r == -ENOENT;
+		return r;
+	}
+	r = deb_read(&j->layer, spool, map.data, map.len, p->deb_arch, &j->info, &j->err);
+	store_unmap(&map);
+	return r;
+}
+
+struct worker {
+	struct pool *pool;
+	struct layer_spool spool;
+	pthread_t id;
+	bool started;
+};
+
+static void *worker_run(void *arg)
+{
+	struct worker *w = arg;
+	size_t i;
+
+	while ((i = __atomic_fetch_add(&w->pool->next, 1, __ATOMIC_RELAXED)) < w->pool->n_order) {
+		struct job *j = w->pool->order[i];
+
+		j->r = read_job(w->pool, j, &w->spool);
+		j->done = j->r == 0;
+	}
+	return NULL;
+}
+
+/* Reads what is in `order`, on as many threads as there are processors. The spools go to the tree. */
+static int pool_run(struct pool *p, struct tree *t, struct error *err)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct worker w[THREADS_MAX];
+	size_t n = MIN((size_t)THREADS_MAX, p->n_order);
+	int r = 0;
+
+	n = MIN(n, cpus > 0 ? (size_t)cpus : 1);
+	for (size_t i = 0; i < n; i++)
+		w[i] = (struct worker){ .pool = p, .spool = LAYER_SPOOL_INIT };
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = layer_spool_open(&w[i].spool, err);
+	p->next = 0;
+	for (size_t i = 1; r == 0 && i < n; i++) /* a thread that cannot be had is done without */
+		w[i].started = pthread_create(&w[i].id, NULL, worker_run, &w[i]) == 0;
+	if (r == 0 && n)
+		worker_run(&w[0]);
+	for (size_t i = 0; i < n; i++) {
+		if (w[i].started)
+			pthread_join(w[i].id, NULL);
+		if (r == 0 && tree_keep_fd(t, fd_steal(&w[i].spool.fd)) < 0)
+			r = error_oom(err);
+		layer_spool_release(&w[i].spool);
+	}
+	return r;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
+
+	if (x->p->size != y->p->size)
+		return x->p->size > y->p->size ? -1 : 1;
+	return strcmp(x->p->sha256, y->p->sha256);
+}
+
+static int warn_damaged(const struct pool *p, const struct job *j)
+{
+	_cleanup_free_ char *line =
+		str_printf("package %s: %s: fetching it again", j->p->name, error_text(&j->err));
+
+	if (!line)
+		return -ENOMEM;
+	if (p->env->warn)
+		p->env->warn(line);
+	return 0;
+}
+
+/* Sees to it that the store has what is to be read. */
+static int fetch_missing(struct pool *p, const struct source_spec *s, struct error *err)
+{
+	_cleanup_free_ const struct lock_package **want =
+		new0_array(const struct lock_package *, p->n);
+	size_t n = 0;
+
+	if (!want)
+		return error_oom(err);
+	for (size_t i = 0; i < p->n; i++) {
+		struct job *j = &p->jobs[i];
+
+		if (j->done || (!j->damaged && store_has(&p->store, j->p->sha256, j->p->size)))
+			continue;
+		if (j->damaged && j->r == -EBADMSG && warn_damaged(p, j) < 0)
+			return error_oom(err);
+		want[n++] = j->p;
+	}
+	if (!n)
+		return 0;
+	if (p->env->offline)
+		return error_set(
+			err, -ENOENT,
+			"the cache lacks %zu package%s (the first is %s %s), and --offline "
+			"forbids fetching",
+			n, n == 1 ? "" : "s", want[0]->name, want[0]->version);
+	return apt_download(s, p->env, &p->store, want, n, err);
+}
+
+/* What can be read is read; what turns out to be missing or damaged is left for the next round. */
+static int read_round(struct pool *p, struct tree *t, bool *ret_again, struct error *err)
+{
+	int r;
+
+	p->n_order = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		p->jobs[i].damaged = false;
+		if (!p->jobs[i].done)
+			p->order[p->n_order++] = &p->jobs[i];
+	}
+	qsort(p->order, p->n_order, sizeof(*p->order), by_size);
+	r = pool_run(p, t, err);
+	*ret_again = false;
+	for (size_t i = 0; r == 0 && i < p->n; i++) {
+		struct job *j = &p->jobs[i];
+
+		if (j->damaged)
+			*ret_again = true;
+		else if (j->r < 0)
+			r = error_set(err, j->r, "package %s: %s", j->p->name, error_text(&j->err));
+	}
+	return r;
+}
+
+static int read_all(struct pool *p, const struct source_spec *s, struct tree *t, struct error *err)
+{
+	bool again = true;
+	int r = 0;
+
+	for (int round = 0; r == 0 && again; round++) {
+		if (round == ROUNDS_MAX)
+			return error_set(err, -EIO,
+					 "the cache has damaged files again after fetching them");
+		r = fetch_missing(p, s, err);
+		if (r == 0)
+			r = read_round(p, t, &again, err);
+	}
+	return r;
+}
+
+/* The result is that of unpacking one package after the other in the list's order. */
+static int apply_all(struct pool *p, struct tree *t, struct error *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct job *j = &p->jobs[i];
+		struct source_packages *all = p->env->packages;
+		int r = 0;
+
+		if (!str_eq(j->info.name, j->p->name) || !str_eq(j->info.version, j->p->version) ||
+		    !str_eq(j->info.arch, j->p->arch))
+			return error_set(err, -EBADMSG, "package %s %s %s says that it is %s %s %s",
+					 j->p->name, j->p->version, j->p->arch, j->info.name,
+					 j->info.version, j->info.arch);
+		if (source_packages_add(all, j->info.name, j->info.version, j->info.arch,
+					j->p->sha256) < 0)
+			return error_oom(err);
+		r = layer_apply(&j->layer, t, all ? (uint32_t)all->n : 0, err);
+		if (r < 0)
+			return error_wrap(err, r, "package %s", j->p->name);
+		layer_release(&j->layer);
+	}
+	return 0;
+}
+
+static int deb_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
+		    struct error *err)
+{
+	_cleanup_(lock_packages_release) struct lock_packages resolved = { 0 };
+	_cleanup_(pool_release) struct pool p = { .env = env,
+						  .deb_arch = source_debian_arch(env->arch),
+						  .store = STORE_INIT };
+	int r = env->lock ? 0 : apt_resolve(s, env, &resolved, err);
+
+	if (r == 0)
+		r = pool_fill(&p, s, env->lock ? &env->lock->resolved : &resolved, err);
+	if (r == 0)
+		r = read_all(&p, s, t, err);
+	return r < 0 ? r : apply_all(&p, t, err);
+}
+
+const struct source_ops source_deb = { "deb", deb_load };

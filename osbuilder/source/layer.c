@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source/layer.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/strbuf.h"
+#include "source/unpack.h"
+
+#define SPOOL_BUFFER (1u << 20) /* bytes collected before they are written */
+
+int layer_spool_open(struct layer_spool *s, struct error *err)
+{
+	s->buf = malloc(SPOOL_BUFFER);
+	if (!s->buf)
+		return error_oom(err);
+	s->fd = tree_spool_file();
+	if (s->fd < 0)
+		return error_sys(err, s->fd, "cannot make a temporary file for unpacked content");
+	return 0;
+}
+
+void layer_spool_release(struct layer_spool *s)
+{
+	free(s->buf);
+	fd_close(s->fd);
+	*s = (struct layer_spool)LAYER_SPOOL_INIT;
+}
+
+static int spool_flush(struct layer_spool *s, struct error *err)
+{
+	int r = fd_pwrite_full(s->fd, s->buf, s->fill, (off_t)s->size);
+
+	if (r < 0)
+		return error_sys(err, r, "cannot write the temporary file of unpacked content");
+	s->size += s->fill;
+	s->fill = 0;
+	return 0;
+}
+
+void layer_release(struct layer *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		blob_release(&l->v[i].content);
+	free(l->v);
+	arena_release(&l->arena);
+	*l = (struct layer){ 0 };
+}
+
+static int read_content(struct la_archive *a, struct layer_spool *s, struct blob *ret,
+			struct error *err)
+{
+	const uint64_t start = s->size + s->fill;
+	ssize_t n;
+	int r;
+
+	while ((n = la_read(a, s->buf + s->fill, SPOOL_BUFFER - s->fill, err)) > 0) {
+		s->fill += (size_t)n;
+		r = s->fill == SPOOL_BUFFER ? spool_flush(s, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	if (n < 0)
+		return (int)n;
+	blob_from_fd(ret, s->fd, start, s->size + s->fill - start);
+	return 0;
+}
+
+static int read_xattrs(struct layer *l, struct la_archive *a, struct layer_entry *d,
+		       struct error *err)
+{
+	struct layer_xattr x[TREE_XATTRS_MAX], *copy;
+	const char *name;
+	const void *value;
+	size_t len, n = 0;
+
+	while (la_next_xattr(a, &name, &value, &len)) {
+		if (!name)
+			continue;
+		if (n == TREE_XATTRS_MAX)
+			return error_set(err, -E2BIG, "more than %d extended attributes",
+					 TREE_XATTRS_MAX);
+		x[n].name = arena_strdup(&l->arena, name);
+		x[n].value = arena_memdup0(&l->arena, value, len);
+		x[n].len = len;
+		if (!x[n].name || !x[n].value)
+			return error_oom(err);
+		n++;
+	}
+	if (!n)
+		return 0;
+	copy = arena_new_array(&l->arena, struct layer_xattr, n);
+	if (!copy)
+		return error_oom(err);
+	memcpy(copy, x, n * sizeof(*x));
+	d->xattrs = copy;
+	d->n_xattrs = n;
+	return 0;
+}
+
+static int copy_string(struct layer *l, const char **s)
+{
+	if (*s)
+		*s = arena_strdup(&l->arena, *s);
+	return *s ? 1 : 0;
+}
+
+static int read_entry(struct layer *l, struct la_archive *a, const struct la_entry *e,
+		      struct layer_spool *s, struct error *err)
+{
+	struct layer_entry *d;
+	int r = unpack_check_name(e->path, err);
+
+	if (r < 0)
+		return r;
+	if (e->hardlink && unpack_check_name(e->hardlink, err) < 0)
+		return error_prefix(err, "hard link target '%.200s'", e->hardlink);
+	if (array_reserve(&l->v, &l->cap, l->n + 1, sizeof(*l->v)) < 0)
+		return error_oom(err);
+	d = &l->v[l->n++];
+	*d = (struct layer_entry){ .e = *e, .content = BLOB_INIT };
+	if (!copy_string(l, &d->e.path) || (e->hardlink && !copy_string(l, &d->e.hardlink)) ||
+	    (e->symlink && !copy_string(l, &d->e.symlink)))
+		return error_oom(err);
+	if (e->hardlink)
+		return 0;
+	if (S_ISREG(e->mode))
+		r = read_content(a, s, &d->content, err);
+	return r < 0 ? r : read_xattrs(l, a, d, err);
+}
+
+int layer_read(struct layer *l, struct la_archive *a, struct layer_spool *s, struct error *err)
+{
+	struct la_entry e;
+	int r;
+
+	while ((r = la_next(a, &e, err)) > 0) {
+		r = read_entry(l, a, &e, s, err);
+		if (r < 0)
+			return error_wrap(err, r, "entry '%.200s'", e.path);
+	}
+	return r < 0 ? r : spool_flush(s, err);
+}
+
+static int apply_entry(struct layer_entry *d, struct tree *t, uint32_t origin, struct error *err)
+{
+	const unsigned flags = TREE_ADD_PARENTS | TREE_ADD_FOLLOW;
+	const struct la_entry *e = &d->e;
+	struct tree_attr attr = { .mode = e->mode,
+				  .uid = e->uid,
+				  .gid = e->gid,
+				  .mtime_sec = e->mtime_sec,
+				  .mtime_nsec = e->mtime_nsec,
+				  .rdev_major = e->rdev_major,
+				  .rdev_minor = e->rdev_minor,
+				  .target = e->symlink,
+				  .content = &d->content };
+	struct tree_node *n = NULL;
+	int r;
+
+	if (e->hardlink)
+		return tree_link(t, e->path, e->hardlink, flags, NULL, err);
+	r = tree_add(t, e->path, &attr, flags, &n, err);
+	if (r == 0 && !tree_is_dir(n))
+		n->inode->origin = origin;
+	for (size_t i = 0; r == 0 && i < d->n_xattrs; i++)
+		r = tree_set_xattr(n->inode, d->xattrs[i].name, d->xattrs[i].value,
+				   d->xattrs[i].len, err);
+	return r;
+}
+
+int layer_apply(struct layer *l, struct tree *t, uint32_t origin, struct error *err)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		int r = apply_entry(&l->v[i], t, origin, err);
+
+		if (r < 0)
+			return error_wrap(err, r, "entry '%.200s'", l->v[i].e.path);
+	}
+	return 0;
+}

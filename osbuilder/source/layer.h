@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SOURCE_LAYER_H
+#define SOURCE_LAYER_H
+
+#include "base/arena.h"
+#include "compat/la.h"
+#include "tree/tree.h"
+
+/*
+ * The entries of one archive in its own order, not yet in a tree. Reading (decompression) needs no tree, so that several archives can
+ * be read at once; applying them one after the other gives what unpacking them in that order would have given.
+ */
+
+/* An unlinked temporary file for contents, with a buffer; one thread's. */
+struct layer_spool {
+	int fd;
+	uint8_t *buf; /* what is not in the file yet */
+	size_t fill;
+	uint64_t size; /* of the file, without the buffer */
+};
+#define LAYER_SPOOL_INIT       \
+	{                      \
+		-1, NULL, 0, 0 \
+	}
+int layer_spool_open(struct layer_spool *s, struct error *err);
+void layer_spool_release(struct layer_spool *s);
+#define _cleanup_layer_spool_ _cleanup_(layer_spool_release)
+
+struct layer_xattr {
+	const char *name;
+	const void *value;
+	size_t len;
+};
+struct layer_entry {
+	struct la_entry e; /* strings in the arena */
+	struct blob content;
+	struct layer_xattr *xattrs;
+	size_t n_xattrs;
+};
+struct layer {
+	struct arena arena;
+	struct layer_entry *v;
+	size_t n, cap;
+};
+void layer_release(struct layer *l);
+#define _cleanup_layer_ _cleanup_(layer_release)
+
+/*
+ * All entries of an open tar. Contents refer to the spool's descriptor, which must outlive the tree they end in; they are all in the
+ * file when this returns. Refuses names as source_unpack_tar_fd() does. Errors name the entry.
+ */
+int layer_read(struct layer *l, struct la_archive *a, struct layer_spool *s, struct error *err);
+/* Adds the entries at the root with the rules of tree_add(), and moves their contents out. `origin` as in struct tree_inode. */
+int layer_apply(struct layer *l, struct tree *t, uint32_t origin, struct error *err);
+
+#endif
