@@ -45,6 +45,7 @@ struct config *config_free(struct config *c)
 	free(c->cpu_features);
 	free(c->kernel_params);
 	free(c->rootfs_type);
+	free(c->kernel_verity_params);
 	free(c->virtio_fs_daemon);
 	free(c->virtio_fs_cache);
 	strv_release(&c->virtio_fs_extra_args);
@@ -200,6 +201,7 @@ static int read_machine(struct toml_value *t, struct config *c, struct error *er
 	    (r = get_string(t, "machine_type", &c->machine_type, err)) < 0 ||
 	    (r = get_string(t, "cpu_features", &c->cpu_features, err)) < 0 ||
 	    (r = get_string(t, "kernel_params", &c->kernel_params, err)) < 0 ||
+	    (r = get_string(t, "kernel_verity_params", &c->kernel_verity_params, err)) < 0 ||
 	    (r = get_word(t, "rootfs_type", types, &type, err)) < 0 ||
 	    (r = get_string(t, "rootfs_type", &c->rootfs_type, err)) < 0 ||
 	    (r = get_word(t, "accelerator", accels, &accel, err)) < 0 ||
@@ -374,6 +376,10 @@ static int check_whole(struct config *c, struct error *err)
 	if (!c->image && !c->initrd && !str_eq(c->hypervisor, "fake"))
 		return error_set(err, -EINVAL,
 				 "%s: neither image nor initrd is set; exactly one is wanted",
+				 c->path);
+	if (c->kernel_verity_params && c->initrd)
+		return error_set(err, -EINVAL,
+				 "%s: kernel_verity_params are for an image, and initrd is set",
 				 c->path);
 	if (!c->kernel)
 		return error_set(err, -EINVAL, "%s: no kernel is set", c->path);

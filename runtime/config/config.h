@@ -46,6 +46,7 @@ struct config {
 	char *cpu_features;
 	char *kernel_params;
 	char *rootfs_type;
+	char *kernel_verity_params; /* the line of disk/verity_seal.h, as written; NULL: what the image's manifest says */
 	uint32_t vcpus;	     /* 0: as many as the host has */
 	uint32_t max_vcpus;  /* 0: as many as the host has */
 	uint32_t memory_mib; /* at least CONFIG_MIN_MEMORY_MIB */

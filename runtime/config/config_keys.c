@@ -106,7 +106,6 @@ static const struct known_key hypervisor_keys[] = {
 	{ "snp_guest_policy", KEY_NUMBER, "*", KEY_WARN },
 	{ "tdx_quote_generation_service_socket_port", KEY_NUMBER, "*", KEY_WARN },
 	{ "measurement_algo", KEY_STRING, "*", KEY_WARN },
-	{ "kernel_verity_params", KEY_STRING, "", KEY_FAIL },
 	{ "extra_monitor_socket", KEY_STRING, "", KEY_WARN },
 	{ "guest_memory_dump_path", KEY_STRING, "", KEY_WARN },
 	{ "guest_memory_dump_paging", KEY_BOOL, "false", KEY_WARN },

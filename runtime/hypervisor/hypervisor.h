@@ -34,6 +34,7 @@ struct vm_fs {
 	uint32_t queue_size; /* 0: 1024 */
 };
 
+struct verity_seal; /* disk/verity_seal.h */
 /* Everything about a VM to be launched. Strings stay the caller's and must outlive vm_launch()'s callback. */
 struct vm_params {
 	const char *name; /* sandbox id, for -name and messages */
@@ -45,7 +46,9 @@ struct vm_params {
 	const char *kernel;	  /* vmlinux (PVH) or bzImage */
 	const char *image;	  /* exactly one of image and initrd */
 	const char *initrd;
-	const char *rootfs_type;   /* of the image: ext4, erofs, xfs */
+	const char *rootfs_type; /* of the image: ext4, erofs, xfs */
+	const struct verity_seal *
+		verity; /* the image is measured: the guest's root is its dm-verity device; NULL: it is not */
 	bool image_nvdimm;	   /* attach the image as pmem with DAX where the machine can */
 	const char *kernel_params; /* user's addition to the command line; may be NULL */
 	bool agent_init;	   /* the image's init is the agent: no systemd.* parameters */

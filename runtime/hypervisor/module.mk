@@ -8,7 +8,7 @@ $(eval $(call prog,$(G),test-echo-init,tests/integration/vm/echo_init.c,,))
 $(eval $(call prog,$(H),test-vm-vsock,tests/integration/vm/vm_vsock.c,hypervisor vmm codec base,-ljansson))
 BOOT_TEST_PROGS += $(G)/bin/test-echo-init $(H)/bin/test-vm-vsock
 
-HYPERVISOR_TEST_LIBS := hypervisor vmm codec base
+HYPERVISOR_TEST_LIBS := hypervisor vmm osbdisk codec base
 $(eval $(call fuzz,qmp,$(HYPERVISOR_TEST_LIBS),-ljansson))
 $(foreach t,test_kernel_check test_qemu test_qemu_args test_qemu_console test_qmp,\
-	$(eval $(call unit,runtime/hypervisor/$(t),$(HYPERVISOR_TEST_LIBS),-ljansson)))
+	$(eval $(call unit,runtime/hypervisor/$(t),$(HYPERVISOR_TEST_LIBS),-ljansson -lcrypto)))

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "disk/verity_seal.h"
 
 #define MIB	       (1ULL << 20)
 #define MEMORY_MIN_MIB 64
@@ -114,17 +115,42 @@ int qemu_check(const struct qemu_plan *plan, struct error *err)
 
 /* ---- the kernel's command line ---- */
 
+/* What stands before a partition's number. */
+static const char *device_prefix(const struct qemu_plan *plan)
+{
+	return plan->nvdimm ? "/dev/pmem0p" : "/dev/vda";
+}
+
+/*
+ * A dm-verity device made by the kernel itself before it mounts the root (Documentation/admin-guide/device-mapper/dm-init.rst and
+ * verity.rst): version 1, partition 1 with partition 2 as its tree, which has no superblock and so starts at hash block 0.
+ */
+static int verity_params(const struct qemu_plan *plan, struct strbuf *out)
+{
+	const struct verity_seal *v = plan->p->verity;
+	const char *dev = device_prefix(plan);
+
+	return strbuf_addf(out,
+			   " dm-mod.create=\"dm-verity,,,ro,0 %" PRIu64
+			   " verity 1 %s1 %s2 %u %u %" PRIu64 " 0 sha256 %s %s\" root=/dev/dm-0",
+			   v->data_blocks * (v->data_block_size / DISK_SECTOR), dev, dev,
+			   v->data_block_size, v->hash_block_size, v->data_blocks, v->root_hash,
+			   v->salt);
+}
+
 static int root_params(const struct qemu_plan *plan, struct strbuf *out)
 {
 	const struct vm_params *p = plan->p;
 	const char *type = p->rootfs_type && *p->rootfs_type ? p->rootfs_type : "ext4";
-	const char *dax = plan->nvdimm ? "dax" : "";
+	const char *dax =
+		plan->nvdimm && !p->verity ? "dax" : ""; /* dm-verity reads what it checks */
 	const char *options = str_eq(type, "ext4") ? "errors=remount-ro" : "";
 	const char *comma = *dax && *options ? "," : "";
 
 	if (!p->image)
 		return 0;
-	if (strbuf_addf(out, " root=%s", plan->nvdimm ? "/dev/pmem0p1" : "/dev/vda1") < 0)
+	if (p->verity ? verity_params(plan, out) < 0
+		      : strbuf_addf(out, " root=%s1", device_prefix(plan)) < 0)
 		return -ENOMEM;
 	if ((*dax || *options) && strbuf_addf(out, " rootflags=%s%s%s", dax, comma, options) < 0)
 		return -ENOMEM;

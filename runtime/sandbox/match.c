@@ -129,3 +129,30 @@ int match_kernel(const char *kernel, const char *arch, const char *image, struct
 				 have, arch);
 	return check_options(json_doc_root(doc), kernel, image, err);
 }
+
+int match_verity(const char *configured, const char *image, const struct image_info *info,
+		 struct verity_seal *ret, struct error *err)
+{
+	int r;
+
+	if (!configured) {
+		*ret = info->verity;
+		return info->measured; /* image_check() has seen that it fits */
+	}
+	r = verity_seal_parse(configured, ret, err);
+	if (r < 0)
+		return error_wrap(err, r, "kernel_verity_params");
+	r = verity_seal_fits(ret, info->parts, info->n_parts, err);
+	if (r < 0)
+		return error_wrap(err, r, "kernel_verity_params: image '%s'", image);
+	if (info->measured && !verity_seal_equal(ret, &info->verity))
+		return error_set(
+			err, -EINVAL,
+			"kernel_verity_params: image '%s': its manifest says root hash %s, "
+			"the configuration %s",
+			image, info->verity.root_hash,
+			str_eq(ret->root_hash, info->verity.root_hash)
+				? "the same with another salt or size"
+				: ret->root_hash);
+	return 1;
+}

@@ -3,6 +3,7 @@
 #define SANDBOX_MATCH_H
 
 #include "base/error.h"
+#include "image.h"
 
 /*
  * Kernel, image and runtime are matched by what their manifests say, before anything is started. What a manifest does not
@@ -27,5 +28,13 @@ int match_agent_protocol(const char *image, const char *protocol, struct error *
  * architecture or a missing option, -EINVAL: a damaged manifest.
  */
 int match_kernel(const char *kernel, const char *arch, const char *image, struct error *err);
+
+/*
+ * What the image must be sealed as: the configuration's kernel_verity_params (NULL: not set) where set, else what the manifest says.
+ * 1 and *ret: measured, 0: not measured. -EINVAL: a bad line, an image without the two partitions or with smaller ones, a manifest
+ * that says something else.
+ */
+int match_verity(const char *configured, const char *image, const struct image_info *info,
+		 struct verity_seal *ret, struct error *err);
 
 #endif

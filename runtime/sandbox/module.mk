@@ -5,6 +5,6 @@ SANDBOX_SRCS := $(addprefix runtime/sandbox/,container.c guest_spec.c launch.c l
 $(eval $(call lib,sandbox,$(SANDBOX_SRCS)))
 $(eval $(call unit,runtime/sandbox/test_launch,sandbox base))
 $(eval $(call unit,runtime/sandbox/test_stdio,sandbox agentclient ocipb oci wire wireproto base,-lprotobuf-c))
-$(eval $(call unit,runtime/sandbox/test_match,sandbox codec base,-ljansson))
+$(eval $(call unit,runtime/sandbox/test_match,sandbox osbdisk codec base,-ljansson -lcrypto))
 $(eval $(call unit,runtime/sandbox/test_instance,sandboxstate codec base,-ljansson))
 $(eval $(call fuzz,state,sandboxstate codec base,-ljansson))

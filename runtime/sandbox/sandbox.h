@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "config/config.h"
+#include "disk/verity_seal.h"
 #include "hypervisor/hypervisor.h"
 #include "oci/spec.h"
 #include "sandbox/instance.h"
@@ -85,6 +86,8 @@ struct sandbox {
 	const struct vm_ops *vm_ops;
 	struct vm *vm;
 	struct vm_params vm_params;
+	bool measured; /* the image is: its root is checked by dm-verity */
+	struct verity_seal verity;
 	struct vm_disk disk;
 	struct vm_fs fs;
 	char *vm_dir, *fs_socket, *kernel_params;

@@ -49,7 +49,11 @@ int setup_check_assets(struct sandbox *sb, struct error *err)
 		r = match_agent_protocol(check.path, info.agent_protocol, err);
 	if (r == 0)
 		r = match_kernel(c->kernel, host.machine, check.path, err);
-	return r;
+	if (r == 0 && !check.is_initrd) {
+		r = match_verity(c->kernel_verity_params, check.path, &info, &sb->verity, err);
+		sb->measured = r > 0;
+	}
+	return r < 0 ? r : 0;
 }
 
 static int join_kernel_params(struct sandbox *sb, struct error *err)
@@ -105,6 +109,7 @@ int setup_vm_params(struct sandbox *sb, const char *disk_image, struct error *er
 	p->image = c->image;
 	p->initrd = c->initrd;
 	p->rootfs_type = c->rootfs_type;
+	p->verity = sb->measured ? &sb->verity : NULL;
 	p->image_nvdimm = c->image_nvdimm;
 	p->kernel_params = sb->kernel_params;
 	p->agent_init = c->initrd || (c->image && agent_is_init(c->image));

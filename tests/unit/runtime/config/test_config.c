@@ -102,15 +102,16 @@ static void test_values(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(load(f, QEMU
-			      "initrd = \"/r\"\nimage = \"\"\nmachine_type = \"microvm\"\n"
-			      "default_vcpus = 1.5\ndefault_memory = 256\nshared_fs = \"none\"\n"
-			      "accelerator = \"tcg\"\ntransport = \"vhost-user\"\n"
-			      "disable_image_nvdimm = true\nkernel_params = \"a b\"\n"
-			      "virtio_fs_extra_args = [\"--x\", \"--y\"]\n"
-			      "[agent.kata]\ndial_timeout = 3\nkernel_modules = [\"m a=1\"]\n"
-			      "[runtime]\ncreate_container_timeout = 7\nenable_debug = true\n"),
-			 0);
+	assert_int_equal(
+		load(f, QEMU
+		     "initrd = \"/r\"\nimage = \"\"\nmachine_type = \"microvm\"\n"
+		     "default_vcpus = 1.5\ndefault_memory = 256\nshared_fs = \"none\"\n"
+		     "accelerator = \"tcg\"\ntransport = \"vhost-user\"\n"
+		     "disable_image_nvdimm = true\nkernel_params = \"a b\"\nkernel_verity_params = \"\"\n"
+		     "virtio_fs_extra_args = [\"--x\", \"--y\"]\n"
+		     "[agent.kata]\ndial_timeout = 3\nkernel_modules = [\"m a=1\"]\n"
+		     "[runtime]\ncreate_container_timeout = 7\nenable_debug = true\n"),
+		0);
 	assert_string_equal(f->warnings.buf, "");
 	assert_string_equal(f->config->initrd, "/r");
 	assert_null(f->config->image);
@@ -122,6 +123,7 @@ static void test_values(void **state)
 	assert_int_equal(f->config->transport, CONFIG_TRANSPORT_VHOST_USER);
 	assert_false(f->config->image_nvdimm);
 	assert_string_equal(f->config->kernel_params, "a b");
+	assert_null(f->config->kernel_verity_params);
 	assert_int_equal(f->config->virtio_fs_extra_args.n, 2);
 	assert_string_equal(f->config->kernel_modules.v[0], "m a=1");
 	assert_int_equal(f->config->dial_timeout, 3);
@@ -153,6 +155,8 @@ static void test_refused(void **state)
 	refused(f, QEMU, ": neither image nor initrd is set; exactly one is wanted");
 	refused(f, QEMU "image = \"/i\"\ninitrd = \"/r\"\n",
 		": both image and initrd are set; exactly one is wanted");
+	refused(f, QEMU "initrd = \"/r\"\nkernel_verity_params = \"x\"\n",
+		": kernel_verity_params are for an image, and initrd is set");
 	refused(f, QEMU "image = \"i\"\n", ":3: hypervisor.qemu.image: \"i\" is no absolute path");
 	refused(f, QEMU "image = 5\n",
 		":3: hypervisor.qemu.image: expected a string, got an integer");

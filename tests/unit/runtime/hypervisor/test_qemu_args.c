@@ -2,6 +2,8 @@
 #include "support/cmocka_all.h"
 
 #include <string.h>
+#include "base/alloc.h"
+#include "disk/verity_seal.h"
 #include "hypervisor/qemu-internal.h"
 
 static void preset(struct qemu_plan *plan, struct vm_params *p)
@@ -159,6 +161,52 @@ static void test_microvm_erofs(void **state)
 			    "-device virtio-rng-device,rng=rng0");
 }
 
+#define ROOT_HASH "63f5e1c0a2b9d87443f5e1c0a2b9d87463f5e1c0a2b9d87463f5e1c0a2b9d874"
+#define VERITY(dev)                                                                             \
+	"dm-mod.create=\"dm-verity,,,ro,0 772096 verity 1 " dev "1 " dev "2 4096 4096 96512 0 " \
+	"sha256 " ROOT_HASH " 00ff\" root=/dev/dm-0 "
+
+/* The parameters that upstream's runtimes give. Never DAX. */
+static void test_measured(void **state)
+{
+	static const struct {
+		bool nvdimm;
+		const char *type, *want;
+	} cases[] = {
+		{ false, "ext4",
+		  VERITY("/dev/vda") "rootflags=errors=remount-ro ro rootfstype=ext4" },
+		{ true, "ext4",
+		  VERITY("/dev/pmem0p") "rootflags=errors=remount-ro ro rootfstype=ext4" },
+		{ false, "erofs", VERITY("/dev/vda") "ro rootfstype=erofs" },
+		{ true, "erofs", VERITY("/dev/pmem0p") "ro rootfstype=erofs" },
+	};
+	struct error err = ERROR_INIT;
+	struct verity_seal seal;
+
+	assert_int_equal(verity_seal_parse("root_hash=" ROOT_HASH ",salt=00ff,data_blocks=96512,"
+					   "data_block_size=4096,hash_block_size=4096",
+					   &seal, &err),
+			 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+		_cleanup_free_ char *want =
+			str_printf(TCG_PARAMS I8042_PARAMS
+				   " nr_cpus=1 console=hvc0 swiotlb=noforce %s quiet",
+				   cases[i].want);
+		struct qemu_plan plan;
+		struct vm_params p;
+
+		preset(&plan, &p);
+		p.initrd = NULL;
+		p.image = "/k/image";
+		p.rootfs_type = cases[i].type;
+		p.verity = &seal;
+		plan.nvdimm = cases[i].nvdimm;
+		assert_int_equal(qemu_kernel_params(&plan, &sb), 0);
+		assert_string_equal(sb.buf, want);
+	}
+}
+
 static void rejected(const struct qemu_plan *plan, const char *why)
 {
 	_cleanup_strv_ struct strv sv = STRV_INIT;
@@ -240,8 +288,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_q35_initrd),    cmocka_unit_test(test_q35_kvm_nvdimm),
-		cmocka_unit_test(test_microvm_erofs), cmocka_unit_test(test_rejects),
-		cmocka_unit_test(test_machines),      cmocka_unit_test(test_tsc),
+		cmocka_unit_test(test_microvm_erofs), cmocka_unit_test(test_measured),
+		cmocka_unit_test(test_rejects),	      cmocka_unit_test(test_machines),
+		cmocka_unit_test(test_tsc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,58 @@ static void test_limits(void **state)
 	refused(-EINVAL, "", image_manifest, ": kernel_options: more than 1024");
 }
 
+#define ROOT_HASH  "63f5e1c0a2b9d87443f5e1c0a2b9d87463f5e1c0a2b9d87463f5e1c0a2b9d874"
+#define OTHER_HASH "73f5e1c0a2b9d87443f5e1c0a2b9d87463f5e1c0a2b9d87463f5e1c0a2b9d874"
+#define LINE(hash, salt)                \
+	"root_hash=" hash ",salt=" salt \
+	",data_blocks=2048,data_block_size=4096,hash_block_size=4096"
+
+static void verity_refused(const char *line, const struct image_info *info, const char *why)
+{
+	struct error err = ERROR_INIT;
+	struct verity_seal seal;
+
+	assert_int_equal(match_verity(line, "/i", info, &seal, &err), -EINVAL);
+	assert_string_equal(error_text(&err), why);
+}
+
+static void test_verity(void **state)
+{
+	struct image_info plain = { .n_parts = 1, .parts = { { 1 << 20, 8 << 20 } } };
+	struct image_info sealed = { .n_parts = 2,
+				     .parts = { { 1 << 20, 8 << 20 }, { 9 << 20, 17 * 4096 } },
+				     .measured = true };
+	struct image_info upstream;
+	struct error err = ERROR_INIT;
+	struct verity_seal seal;
+
+	assert_int_equal(verity_seal_parse(LINE(ROOT_HASH, "00"), &sealed.verity, &err), 0);
+	upstream = sealed;
+	upstream.measured = false;
+	assert_int_equal(match_verity(NULL, "/i", &plain, &seal, &err), 0);
+	assert_int_equal(match_verity(NULL, "/i", &upstream, &seal, &err), 0);
+	assert_int_equal(match_verity(NULL, "/i", &sealed, &seal, &err), 1);
+	assert_string_equal(seal.root_hash, ROOT_HASH);
+	assert_int_equal(match_verity(LINE(ROOT_HASH, "00"), "/i", &sealed, &seal, &err), 1);
+	assert_int_equal(match_verity(LINE(OTHER_HASH, "00"), "/i", &upstream, &seal, &err), 1);
+	assert_string_equal(seal.root_hash, OTHER_HASH);
+	verity_refused(LINE(OTHER_HASH, "00"), &sealed,
+		       "kernel_verity_params: image '/i': its manifest says root hash " ROOT_HASH
+		       ", the configuration " OTHER_HASH);
+	verity_refused(LINE(ROOT_HASH, "01"), &sealed,
+		       "kernel_verity_params: image '/i': its manifest says root hash " ROOT_HASH
+		       ", the configuration the same with another salt or size");
+	verity_refused(
+		LINE(ROOT_HASH, "00"), &plain,
+		"kernel_verity_params: image '/i': is not measured: it has no second partition "
+		"with a hash tree");
+	verity_refused("root_hash=" ROOT_HASH, &sealed,
+		       "kernel_verity_params: verity parameters: 'salt' is missing");
+	verity_refused(LINE(ROOT_HASH, "00") "1", &sealed,
+		       "kernel_verity_params: verity parameters: hash_block_size of 40961 is not a "
+		       "power of two from 512 to 65536");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_kernel_options),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_verity),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
