@@ -6,13 +6,14 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "base/time.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/sandbox_internal.h"
 
 #define REMOVE_TIMEOUT_MS 60000
 
-/* One answer that is owed to a front door. */
+/* One answer that the agent owes, and through fn (unless NULL) we owe to a front door. */
 struct pending {
-	struct process *process;
+	struct list link;	 /* process.pending */
+	struct process *process; /* NULL: freed meanwhile */
 	sandbox_done_fn fn;
 	void *data;
 };
@@ -21,9 +22,21 @@ static struct pending *pending_new(struct process *p, sandbox_done_fn fn, void *
 {
 	struct pending *w = new0(struct pending);
 
-	if (w)
-		*w = (struct pending){ p, fn, data };
+	if (!w)
+		return NULL;
+	*w = (struct pending){ .process = p, .fn = fn, .data = data };
+	list_add_tail(&p->pending, &w->link);
 	return w;
+}
+
+/* The answer is here, or will never come: what it was for, as a copy. */
+static struct pending pending_take(struct pending *w)
+{
+	struct pending copy = *w;
+
+	list_del(&w->link);
+	free(w);
+	return copy;
 }
 
 static bool is_init(const struct process *p)
@@ -57,6 +70,7 @@ int process_new(struct container *c, const char *exec_id, const struct container
 	p->status = PROCESS_CREATED;
 	p->terminal = io->terminal;
 	list_init(&p->waiters);
+	list_init(&p->pending);
 	list_add_tail(&c->processes, &p->link);
 	p->exec_id = strdup(exec_id);
 	p->agent_id = strdup(*exec_id ? exec_id : c->id);
@@ -89,6 +103,12 @@ struct process *process_free(struct process *p)
 		return NULL;
 	if (p->status != PROCESS_STOPPED)
 		process_finish(p, AGENT_EXIT_LOST);
+	while (!list_empty(&p->pending)) {
+		struct pending *w = list_entry(p->pending.next, struct pending, link);
+
+		list_del(&w->link);
+		w->process = NULL;
+	}
 	stdio_free(p->io);
 	list_del(&p->link);
 	oci_process_free(p->spec);
@@ -138,10 +158,12 @@ void process_wait(struct process *p, struct process_waiter *w)
 
 static void on_exit_status(int status, const struct error *err, void *data)
 {
-	struct process *p = data;
+	struct process *p = pending_take(data).process;
+	struct sandbox *sb;
 
-	struct sandbox *sb = p->container->sandbox;
-
+	if (!p)
+		return;
+	sb = p->container->sandbox;
 	/* A lost connection is the sandbox's business: sandbox_lost() knows the reason and ends all processes. */
 	if (err &&
 	    (err->code == -ENOTCONN || err->code == -ECONNRESET || err->code == -EPIPE ||
@@ -157,13 +179,32 @@ static void on_exit_status(int status, const struct error *err, void *data)
 	maybe_finish(p);
 }
 
+/* Asks for the exit; without an answer to come, the process counts as gone. */
+static void watch_exit(struct process *p)
+{
+	struct pending *w = pending_new(p, NULL, NULL);
+
+	if (w && agent_wait_process(p->container->sandbox->agent, p->container->id, p->agent_id,
+				    on_exit_status, w) == 0)
+		return;
+	if (w)
+		pending_take(w);
+	process_finish(p, AGENT_EXIT_LOST);
+}
+
 static void on_started(const struct error *err, void *data)
 {
-	struct pending w = *(struct pending *)data;
+	struct pending w = pending_take(data);
 	struct process *p = w.process;
-	struct sandbox *sb = p->container->sandbox;
+	struct error gone = ERROR_INIT;
+	struct sandbox *sb;
 
-	free(data);
+	if (!p) {
+		error_set(&gone, -ENOENT, "the process was deleted while it started");
+		w.fn(&gone, w.data);
+		return;
+	}
+	sb = p->container->sandbox;
 	p->busy = false;
 	if (err) {
 		process_finish(p, AGENT_EXIT_LOST);
@@ -174,8 +215,7 @@ static void on_started(const struct error *err, void *data)
 	if (is_init(p) && str_eq(p->container->id, sb->id))
 		sb->state.times.container_started = time_mono_usec();
 	stdio_start(p->io, sb->agent);
-	if (agent_wait_process(sb->agent, p->container->id, p->agent_id, on_exit_status, p) < 0)
-		process_finish(p, AGENT_EXIT_LOST);
+	watch_exit(p);
 	sandbox_save(sb);
 	w.fn(NULL, w.data);
 }
@@ -210,7 +250,7 @@ int process_start(struct process *p, sandbox_done_fn fn, void *data, struct erro
 		r = agent_exec_process(sb->agent, p->container->id, p->agent_id, &p->spec->process,
 				       timeout, on_started, w);
 	if (r < 0) {
-		free(w);
+		pending_take(w);
 		return error_sys(err, r, "cannot reach the agent");
 	}
 	p->busy = true;
@@ -221,9 +261,8 @@ int process_start(struct process *p, sandbox_done_fn fn, void *data, struct erro
 
 static void pass_on(const struct error *err, void *data)
 {
-	struct pending w = *(struct pending *)data;
+	struct pending w = pending_take(data);
 
-	free(data);
 	w.fn(err, w.data);
 }
 
@@ -255,7 +294,7 @@ int process_kill(struct process *p, uint32_t sig, sandbox_done_fn fn, void *data
 		return error_oom(err);
 	r = agent_signal_process(sb->agent, p->container->id, p->exec_id, sig, pass_on, w);
 	if (r < 0) {
-		free(w);
+		pending_take(w);
 		return error_sys(err, r, "cannot reach the agent");
 	}
 	return 0;
@@ -277,7 +316,7 @@ int process_resize(struct process *p, uint32_t rows, uint32_t columns, sandbox_d
 	r = agent_tty_resize(p->container->sandbox->agent, p->container->id, p->agent_id, rows,
 			     columns, pass_on, w);
 	if (r < 0) {
-		free(w);
+		pending_take(w);
 		return error_sys(err, r, "cannot reach the agent");
 	}
 	return 0;
@@ -299,11 +338,16 @@ int process_close_stdin(struct process *p, sandbox_done_fn fn, void *data, struc
 
 static void on_removed(const struct error *err, void *data)
 {
-	struct pending w = *(struct pending *)data;
-	struct container *c = w.process->container;
-	struct sandbox *sb = c->sandbox;
+	struct pending w = pending_take(data);
+	struct container *c;
+	struct sandbox *sb;
 
-	free(data);
+	if (!w.process) {
+		w.fn(NULL, w.data);
+		return;
+	}
+	c = w.process->container;
+	sb = c->sandbox;
 	w.process->busy = false;
 	if (err && sb->phase == SANDBOX_RUNNING && err->code != -ENOENT) {
 		w.fn(err, w.data);
@@ -321,6 +365,9 @@ int process_delete(struct process *p, sandbox_done_fn fn, void *data, struct err
 	struct pending *w;
 	int r;
 
+	if (sb->launching && sb->launching->container == p->container)
+		return error_set(err, -EBUSY, "container \"%s\" is being created",
+				 p->container->id);
 	if (p->busy)
 		return error_set(err, -EBUSY, "process is being started or deleted");
 	if (p->status == PROCESS_RUNNING)

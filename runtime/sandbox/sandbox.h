@@ -55,6 +55,7 @@ struct process {
 	int exit_code;
 	uint64_t exited_at;  /* CLOCK_REALTIME, nanoseconds; set when STOPPED */
 	struct list waiters; /* struct process_waiter */
+	struct list pending; /* calls to the agent whose answers want this process (process.c) */
 };
 
 /* Somebody who waits for STOPPED. fn is called once, after which the waiter is unlinked. */
@@ -155,7 +156,10 @@ int process_kill(struct process *p, uint32_t sig, sandbox_done_fn fn, void *data
 int process_resize(struct process *p, uint32_t rows, uint32_t columns, sandbox_done_fn fn,
 		   void *data, struct error *err);
 int process_close_stdin(struct process *p, sandbox_done_fn fn, void *data, struct error *err);
-/* STOPPED or never started only. The process (and with the first one the container) is freed before fn is called. */
+/*
+ * STOPPED or never started only; -EBUSY also while its container is being created. The process (and with the first one the container) is freed before fn
+ * is called.
+ */
 int process_delete(struct process *p, sandbox_done_fn fn, void *data, struct error *err);
 /* Calls the waiter at once, from inside, when the process is STOPPED. */
 void process_wait(struct process *p, struct process_waiter *w);

@@ -121,6 +121,19 @@ static void cleanup_dirp(DIR **d)
 		closedir(*d);
 }
 
+/*
+ * Whether something is mounted there: also a directory of the same file system, which the device number does not tell. Kernels
+ * before 5.8 do not say (statx(2), STATX_ATTR_MOUNT_ROOT).
+ */
+static bool is_mount_root(int fd)
+{
+	struct statx stx;
+
+	return statx(fd, "", AT_EMPTY_PATH, 0, &stx) == 0 &&
+	       (stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) &&
+	       (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 /* Empties the directory behind fd (owned). */
 static int remove_children(int fd, dev_t dev, int depth, struct error *err)
 {
@@ -131,6 +144,8 @@ static int remove_children(int fd, dev_t dev, int depth, struct error *err)
 		fd_close(fd);
 		return error_sys(err, -errno, "fdopendir");
 	}
+	if (is_mount_root(dirfd(d)))
+		return error_set(err, -EXDEV, "is a mount point");
 	while ((de = readdir(d))) {
 		struct stat st;
 		int sub, r;

@@ -38,7 +38,10 @@ void file_out_release(struct file_out *o);
 int file_write_atomic(int dirfd, const char *path, mode_t mode, const void *data, size_t len,
 		      struct error *err);
 
-/* rm -rf below dirfd, without following links, staying on one file system. A missing path is success. */
+/*
+ * rm -rf below dirfd, without following links. What is mounted there is never entered: -EXDEV, and the same when path itself is
+ * a mount point. A missing path is success.
+ */
 int file_remove_tree(int dirfd, const char *path, struct error *err);
 /* mkdir -p with the mode for every directory it makes. */
 int file_mkdir_p(int dirfd, const char *path, mode_t mode, struct error *err);

@@ -34,7 +34,7 @@ struct fixture {
 	struct loop_source *listen_timer;
 	struct strbuf echo;
 	bool closed, silent, refuse;
-	struct ttrpc_call *reading, *waiting;
+	struct ttrpc_call *reading, *waiting, *waiting_extra;
 	uint32_t signal;
 	/* answers */
 	int answers;
@@ -80,6 +80,8 @@ static void forget_call(struct ttrpc_call *call, void *data)
 		f->reading = NULL;
 	if (f->waiting == call)
 		f->waiting = NULL;
+	if (f->waiting_extra == call)
+		f->waiting_extra = NULL;
 }
 
 static void agent_check_(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -179,17 +181,30 @@ static void agent_signal(struct ttrpc_call *call, const ProtobufCMessage *msg, v
 
 static void agent_wait(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
 {
+	const Grpc__WaitProcessRequest *req = (const Grpc__WaitProcessRequest *)msg;
 	struct fixture *f = data;
 
-	f->waiting = call;
 	ttrpc_call_on_cancel(call, forget_call, f);
+	if (strcmp(req->exec_id, "e1") == 0) {
+		f->waiting_extra = call;
+		return;
+	}
+	f->waiting = call;
 	feed(f);
+}
+
+static void late_exit(struct fixture *f)
+{
+	Grpc__WaitProcessResponse w = GRPC__WAIT_PROCESS_RESPONSE__INIT;
+
+	ttrpc_call_reply(f->waiting_extra, &w.base);
 }
 
 static const struct ttrpc_method agent_methods[] = {
 	{ "CreateSandbox", &grpc__create_sandbox_request__descriptor, agent_empty },
 	{ "CreateContainer", &grpc__create_container_request__descriptor, agent_create },
 	{ "StartContainer", &grpc__start_container_request__descriptor, agent_empty },
+	{ "ExecProcess", &grpc__exec_process_request__descriptor, agent_empty },
 	{ "RemoveContainer", &grpc__remove_container_request__descriptor, agent_empty },
 	{ "GetGuestDetails", &grpc__guest_details_request__descriptor, agent_details },
 	{ "WriteStdin", &grpc__write_stream_request__descriptor, agent_write },
@@ -450,6 +465,66 @@ static void test_agent_refuses(void **state)
 	assert_null(f->sb->agent);
 }
 
+/* A delete that comes while the machine starts must not take the container from under the launch. */
+static void test_delete_while_creating(void **state)
+{
+	struct fixture *f = *state;
+	struct container_params p = {
+		.id = "c1", .bundle = f->bundle, .in = "", .out = "", .err = ""
+	};
+	struct process *init;
+
+	f->silent = true;
+	assert_int_equal(sandbox_create_container(f->sb, &p, on_answer, f, &f->err), 0);
+	init = sandbox_find(f->sb, "c1", "", &f->err);
+	assert_non_null(init);
+	assert_int_equal(process_delete(init, on_answer, f, &f->err), -EBUSY);
+	assert_string_equal(error_text(&f->err), "container \"c1\" is being created");
+	answered(f, 1);
+	assert_true(f->failed);
+	assert_true(sandbox_is_empty(f->sb));
+}
+
+static int count_in(struct fixture *f)
+{
+	struct list *pos;
+	int n = 0;
+
+	list_for_each(pos, &sandbox_find(f->sb, "c1", "", NULL)->container->processes)
+		n++;
+	return n;
+}
+
+/* The first process ends and is deleted while the agent still owes the exit of another one. */
+static void test_delete_with_open_wait(void **state)
+{
+	static const char spec[] =
+		"{\"args\":[\"sh\"],\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0}}";
+	struct container_params io = { .in = "", .out = "", .err = "" };
+	struct fixture *f = *state;
+	struct process *p = start(f), *extra;
+	struct waiting x = { .w.fn = on_exit_ };
+
+	assert_int_equal(process_new(p->container, "e1", &io, &extra, &f->err), 0);
+	assert_int_equal(oci_process_parse(spec, strlen(spec), &extra->spec, &f->err), 0);
+	assert_int_equal(count_in(f), 2);
+	assert_int_equal(process_start(extra, on_answer, f, &f->err), 0);
+	answered(f, 3);
+	assert_false(f->failed);
+	process_wait(p, &x.w);
+	assert_int_equal(process_kill(p, SIGKILL, on_answer, f, &f->err), 0);
+	until(f, &x.over, NULL, 0);
+	answered(f, 4);
+	assert_non_null(f->waiting_extra);
+	assert_int_equal(process_delete(p, on_answer, f, &f->err), 0);
+	answered(f, 5);
+	assert_true(sandbox_is_empty(f->sb));
+	/* The late answer finds nobody. */
+	late_exit(f);
+	for (int i = 0; i < 10; i++)
+		assert_true(loop_step(f->loop, 5) >= 0);
+}
+
 static void test_agent_never_answers(void **state)
 {
 	struct fixture *f = *state;
@@ -471,6 +546,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_agent_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_agent_never_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_delete_while_creating, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_delete_with_open_wait, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

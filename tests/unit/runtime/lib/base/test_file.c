@@ -4,9 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/file.h"
@@ -96,6 +100,46 @@ static void trees_come_and_go(void **state)
 	assert_int_equal(file_remove_tree(dir, "a", &err), 0);
 }
 
+/* What somebody bound there is not ours, although it is on the same file system. */
+static void removal_stops_at_mounts(void **state)
+{
+	char root[] = "/tmp/test_file_mnt.XXXXXX", path[64], precious[80];
+	struct error err = ERROR_INIT;
+	int status;
+	pid_t pid;
+
+	assert_non_null(mkdtemp(root));
+	snprintf(path, sizeof(path), "%s/mine/mnt", root);
+	assert_int_equal(file_mkdir_p(AT_FDCWD, path, 0755, NULL), 0);
+	snprintf(precious, sizeof(precious), "%s/theirs/file", root);
+	snprintf(path, sizeof(path), "%s/theirs", root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(file_write_atomic(AT_FDCWD, precious, 0644, "x", 1, NULL), 0);
+	pid = fork();
+	if (pid == 0) {
+		char mine[64], target[64];
+
+		snprintf(mine, sizeof(mine), "%s/mine", root);
+		snprintf(target, sizeof(target), "%s/mine/mnt", root);
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount(path, target, NULL, MS_BIND, NULL) < 0)
+			_exit(77);
+		_exit(file_remove_tree(AT_FDCWD, mine, &err) == -EXDEV &&
+				      strstr(err.msg, "mnt: is a mount point") &&
+				      file_remove_tree(AT_FDCWD, target, NULL) == -EXDEV &&
+				      access(precious, F_OK) == 0
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(file_remove_tree(AT_FDCWD, root, NULL), 0);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +147,7 @@ int main(void)
 		cmocka_unit_test(output_appears_only_when_committed),
 		cmocka_unit_test(kernel_files_are_not_created),
 		cmocka_unit_test(trees_come_and_go),
+		cmocka_unit_test(removal_stops_at_mounts),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
