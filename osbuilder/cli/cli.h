@@ -5,11 +5,13 @@
 #include "base/error.h"
 
 /*
- * The commands of the osbuilder program, one file each. argv[0] is the command's name. 0, or -errno with the one line that
- * main() prints.
+ * The commands of the osbuilder program, one file each. argv[0] is the command's name. The exit status, or -errno with
+ * the one line that main() prints.
  */
 int cli_build(int argc, char **argv, struct error *err);
 int cli_inspect(int argc, char **argv, struct error *err);
+int cli_extract(int argc, char **argv, struct error *err);
+int cli_diff(int argc, char **argv, struct error *err);
 int cli_verify(int argc, char **argv, struct error *err);
 int cli_lock(int argc, char **argv, struct error *err);
 

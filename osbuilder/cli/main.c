@@ -10,12 +10,13 @@ static const struct cli_command {
 	const char *name;
 	int (*run)(int argc, char **argv, struct error *err); /* NULL: not built yet */
 	const char *help;
+	int failed; /* exit status of an error; 0: 1 */
 } commands[] = {
 	{ "build", cli_build, "make an image and an initrd from a recipe" },
 	{ "inspect", cli_inspect, "show what an image or initrd is" },
 	{ "verify", cli_verify, "check an image or initrd against its manifest and hash tree" },
-	{ "extract", NULL, "take files out of an image" },
-	{ "diff", NULL, "compare two images" },
+	{ "extract", cli_extract, "take the files out of an image or initrd" },
+	{ "diff", cli_diff, "compare the files of two images", 2 },
 	{ "lock", cli_lock, "pin a recipe's packages" },
 	{ "seal", NULL, "add dm-verity to an image" },
 };
@@ -34,10 +35,24 @@ static void usage(FILE *out)
 			fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
 }
 
-int main(int argc, char **argv)
+static int run_command(const struct cli_command *c, int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
+	int r;
 
+	if (!c->run) {
+		fprintf(stderr, "osbuilder: '%s' is not built yet\n", c->name);
+		return 1;
+	}
+	r = c->run(argc, argv, &err);
+	if (r >= 0)
+		return r;
+	fprintf(stderr, "osbuilder: %s\n", error_text(&err));
+	return c->failed ? c->failed : 1;
+}
+
+int main(int argc, char **argv)
+{
 	if (argc < 2) {
 		usage(stderr);
 		return 1;
@@ -50,19 +65,9 @@ int main(int argc, char **argv)
 		puts("osbuilder " KATA_VERSION);
 		return 0;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(commands[i].name, argv[1]) != 0)
-			continue;
-		if (!commands[i].run) {
-			fprintf(stderr, "osbuilder: '%s' is not built yet\n", argv[1]);
-			return 1;
-		}
-		if (commands[i].run(argc - 1, argv + 1, &err) < 0) {
-			fprintf(stderr, "osbuilder: %s\n", error_text(&err));
-			return 1;
-		}
-		return 0;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i].name, argv[1]) == 0)
+			return run_command(&commands[i], argc - 1, argv + 1);
 	fprintf(stderr, "osbuilder: unknown command '%s' (see osbuilder --help)\n", argv[1]);
 	return 1;
 }

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""osbuilder extract, diff, inspect and seal: images, initrds and file systems read back as an ordinary user."""
+
+import json
+import os
+import re
+import shutil
+import stat
+import sys
+
+import image_build as ib
+from image_build import case, run, Skip, as_user, sha, tool
+
+OUT = ib.out_dir("read")
+IMG, INITRD = f"{OUT}/kata-containers.img", f"{OUT}/kata-containers-initrd.img"
+SUMMARY = "/var/lib/osbuilder/osbuilder.yaml"
+
+
+def osb(*argv, ok=True, user=True):
+    return run(OSBUILDER, *argv, ok=ok, cwd=OUT, umask=0o022, **(as_user() if user else {}))
+
+
+def diff(a, b, *extra):
+    p = osb("diff", *extra, a, b, ok=False)
+    assert p.returncode in (0, 1) and not p.stderr, (p.returncode, p.stderr)
+    return p.returncode, p.stdout
+
+
+def refused(argv, status, line):
+    p = osb(*argv, ok=False)
+    assert p.returncode == status and p.stderr == f"osbuilder: {line}\n", (p.returncode, p.stderr)
+
+
+def mine(path):
+    if os.geteuid() == 0:
+        os.chown(path, ib.UNPRIVILEGED, ib.UNPRIVILEGED)
+    return path
+
+
+def diff_cases():
+    @case("an image and its initrd differ in /init only")
+    def _():
+        assert diff(IMG, INITRD) == (1, "+ /init\n")
+        assert diff(INITRD, IMG) == (1, "- /init\n")
+        assert diff(IMG, IMG, "--times") == (0, "")
+
+    @case("ext4 and erofs images of one recipe hold the same")
+    def _():
+        ib.build("agent", ib.out_dir("erofs"), "--fs", "erofs")
+        assert diff(IMG, f"{ib.TMP}/erofs/kata-containers.img", "--times") == (0, "")
+
+    @case("one line a difference, for every kind of difference")
+    def _():
+        if os.geteuid() != 0:
+            raise Skip("owners need root")
+        a, b = f"{OUT}/a", f"{OUT}/b"
+        for d in (a, b):
+            os.mkdir(d)
+            for name in ("content", "same", "size", "mode", "owner", "type"):
+                with open(f"{d}/{name}", "w", encoding="utf-8") as f:
+                    f.write(name)
+            os.symlink("one", f"{d}/link")
+            os.link(f"{d}/same", f"{d}/second")
+            os.mkdir(f"{d}/sub")
+            os.utime(f"{d}/same", (0, 1))
+        with open(f"{b}/content", "w", encoding="utf-8") as f:
+            f.write("CONTENT")
+        with open(f"{b}/size", "w", encoding="utf-8") as f:
+            f.write("longer")
+        os.chmod(f"{b}/mode", 0o4755)
+        os.chown(f"{b}/owner", 1, 2)
+        os.remove(f"{b}/type")
+        os.mkdir(f"{b}/type")
+        os.remove(f"{b}/link")
+        os.symlink("tw\no", f"{b}/link")
+        os.remove(f"{b}/second")
+        shutil.copy2(f"{b}/same", f"{b}/second")
+        os.mkdir(f"{a}/gone")
+        os.mkdir(f"{a}/gone/below")
+        with open(f"{b}/sub/new\\", "w", encoding="utf-8"):
+            pass
+        os.mknod(f"{a}/dev", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        os.mknod(f"{b}/dev", stat.S_IFCHR | 0o600, os.makedev(1, 5))
+        want = ("! /content: content differs\n! /dev: device 1:3 -> 1:5\n- /gone\n"
+                "! /link: target one -> tw\\x0ao\n! /mode: mode 0644 -> 4755\n! /owner: owner 0:0 -> 1:2\n"
+                "! /second: hard links /same -> none\n! /size: size 4 -> 6\n+ /sub/new\\x5c\n"
+                "! /type: type file -> directory\n")
+        got = osb("diff", a, b, ok=False, user=False)
+        assert (got.returncode, got.stdout) == (1, want), got.stdout
+        os.utime(f"{a}/same", (0, 2))
+        got = osb("diff", "--times", a, b, ok=False, user=False).stdout
+        assert "! /same: mtime 2.000000000 -> 1.000000000\n" in got, got
+        # the same through an archive
+        run(tool("tar"), "-C", b, "-cf", f"{OUT}/b.tar", ".")
+        got = osb("diff", a, f"{OUT}/b.tar", ok=False, user=False)
+        assert (got.returncode, got.stdout) == (1, want), got.stdout
+
+    @case("diff refuses with status 2")
+    def _():
+        refused(["diff", IMG], 2, "diff: exactly two files are needed")
+        refused(["diff", "--times=x", IMG, IMG], 2, "diff: unknown option '--times=x'")
+        refused(["diff", IMG, "/nonexistent"], 2, "'/nonexistent': No such file or directory")
+
+
+def extract_cases():
+    @case("extract as an ordinary user: devices are refused by name, or left out and named")
+    def _():
+        d = f"{OUT}/extracted"
+        refused(["extract", IMG, d], 1,
+                "/dev/console: cannot make the character device as an ordinary user: Operation not permitted")
+        assert not os.path.exists(d)
+        p = osb("extract", "--no-devices", IMG, d)
+        assert p.stderr == "osbuilder: left out device /dev/null\nosbuilder: left out device /dev/console\n", p.stderr
+        assert sha(f"{d}/sbin/init") == sha(ib.TEST_AGENT)
+        uid = ib.UNPRIVILEGED if os.geteuid() == 0 else os.geteuid()
+        assert {os.lstat(os.path.join(top, n)).st_uid for top, _, names in os.walk(d) for n in names} == {uid}
+        assert stat.S_IMODE(os.lstat(f"{d}/tmp").st_mode) == 0o1777
+        p = osb("extract", "--no-devices", INITRD, f"{d}-initrd")
+        lines = diff(d, f"{d}-initrd", "--times")
+        assert lines == (1, "+ /init\n"), lines
+
+    @case("extract as root gives everything back")
+    def _():
+        if os.geteuid() != 0:
+            raise Skip("needs root")
+        osb("extract", IMG, f"{OUT}/as-root", user=False)
+        assert osb("diff", "--times", IMG, f"{OUT}/as-root", user=False).stdout == ""
+
+    @case("extract refuses what exists and what is no image, and leaves nothing")
+    def _():
+        before = sorted(os.listdir(OUT))
+        p = osb("extract", INITRD, OUT, ok=False)
+        assert p.returncode == 1 and "exists" in p.stderr, p.stderr
+        refused(["extract", IMG], 1, "extract: an image and a directory are needed")
+        refused(["extract", OSBUILDER, f"{OUT}/no"], 1,
+                f"'{OSBUILDER}': is no disk image, file system, initrd, tar file or directory")
+        assert sorted(os.listdir(OUT)) == before
+
+
+def inspect_cases():
+    @case("inspect prints what an image is")
+    def _():
+        got = osb("inspect", "kata-containers.img").stdout
+        got = re.sub(r"(size|bytes in|sectors|,) \d+|\d+ (bytes|sectors)", "N", got)
+        got = re.sub(r"version \S+ protocol \S+", "version V protocol P", got)
+        want = ("file: kata-containers.img\nkind: image\nsize: 134217728\narchitecture: x86_64\nfilesystem: ext4\n"
+                "dax: yes\npartition 1: offset 3145728 N\npartition 1 as a disk: start sector 6144N sectors\n"
+                "partition 1 as persistent memory: start sector 2048N sectors\n"
+                "pfn checksum: 685b032be3943830, right\nmanifest: yes\nagent: version V protocol P\n"
+                "content: 19 entriesN bytes in files\n")
+        assert got == want, got
+
+    @case("inspect --json, with and without the manifest")
+    def _():
+        j = json.loads(osb("inspect", "--json", IMG).stdout)
+        part = j["partitions"][0]
+        assert (part["offset"], part["disk_start_sector"], part["pmem_start_sector"]) == (3 << 20, 6144, 2048), j
+        assert j["manifest"] is True and j["content"]["entries"] == 19 and j["filesystem"] == "ext4", j
+        shutil.copy(IMG, f"{OUT}/bare.img")
+        k = json.loads(osb("inspect", "--json", f"{OUT}/bare.img").stdout)
+        assert k["manifest"] is False and k["architecture"] is None and k["packages"] == [], k
+        # the agent's note is found in the image itself
+        assert k["agent"] == j["agent"] and k["content"] == j["content"], k
+
+    @case("inspect names a wrong PFN block")
+    def _():
+        bad = f"{OUT}/bad.img"
+        shutil.copy(IMG, bad)
+        with open(bad, "r+b") as f:
+            f.seek(4096 + 84)
+            f.write(b"\1")
+        refused(["inspect", bad], 1,
+                f"image '{bad}': the nd_pfn block at byte 4096 is not the one of a guest image")
+
+
+def main():
+    global OSBUILDER
+    shutil.copy(ib.AGENT, ib.TEST_AGENT)
+    os.chmod(ib.TEST_AGENT, 0o755)
+    OSBUILDER = ib.OSBUILDER = shutil.copy(ib.OSBUILDER, os.path.join(ib.TMP, "osbuilder"))
+    os.chmod(OSBUILDER, 0o755)
+    ib.CACHE = ib.out_dir("cache")
+    ib.build("agent", OUT)
+    diff_cases()
+    extract_cases()
+    inspect_cases()
+    shutil.rmtree(ib.TMP)
+    print(f"1..{len(ib.results)}")
+    return 0 if all(ib.results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
