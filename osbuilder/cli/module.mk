@@ -11,9 +11,11 @@ PROGRAMS += $(H)/bin/osbuilder
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
 $(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
+$(call OSB_UNIT,source/test_apk)
 $(call OSB_UNIT,source/test_oci,tests/support/make_archive.c)
 $(call OSB_UNIT,writer/test_dir,tests/support/torture_tree.c)
 $(eval $(call fuzz,deb,osbuilder codec base,$(OSBUILDER_LDLIBS)))
+$(eval $(call fuzz,apkindex,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 $(eval $(call fuzz,oci_layout,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 
 # $(O)/images/ARCH/RECIPE/kata-containers.img and kata-containers-initrd.img, both from one run of osbuilder.

@@ -32,6 +32,8 @@ static void spec_release(struct source_spec *s)
 	strv_release(&s->components);
 	strv_release(&s->packages);
 	strv_release(&s->omit);
+	strv_release(&s->repositories);
+	strv_release(&s->keys);
 	free(s->mirror);
 	free(s->security_mirror);
 	free(s->keyring);
@@ -191,6 +193,22 @@ static int read_deb(struct toml_value *t, struct source_spec *s, struct error *e
 	return r < 0 ? r : 0;
 }
 
+static int read_apk(struct toml_value *t, struct source_spec *s, struct error *err)
+{
+	static const char *const keys[] = { "repositories", "keys", "packages", "omit" };
+	struct strv *const lists[] = { &s->repositories, &s->keys, &s->packages, &s->omit };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(keys); i++) {
+		r = get_strv(t, keys[i], lists[i], err);
+		for (size_t k = 0; r >= 0 && k < lists[i]->n; k++)
+			r = check_url(t, keys[i], lists[i]->v[k], err);
+		if (r >= 0 && !lists[i]->n && i < 3)
+			r = toml_fail(t, err, "'%s' is missing", keys[i]);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int read_source(struct toml_value *t, struct source_spec *s, struct error *err)
 {
 	int r = need_str(t, "type", &s->type, err);
@@ -202,6 +220,8 @@ static int read_source(struct toml_value *t, struct source_spec *s, struct error
 		return toml_fail(toml_find(t, "type"), err, "unknown source type '%s'", s->type);
 	if (str_eq(s->type, "deb"))
 		return read_deb(t, s, err);
+	if (str_eq(s->type, "apk"))
+		return read_apk(t, s, err);
 	r = need_str(t, "path", &s->path, err);
 	if (r >= 0 && str_eq(s->type, "oci"))
 		r = get_str(t, "reference", &s->reference, err);

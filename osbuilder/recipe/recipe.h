@@ -44,6 +44,9 @@
  *	path = "files"  target = "/"  mode = "0644"
  *
  *	[[source]]
+ *	type = "apk"
+ *	repositories = ["https://.../v3.20/main"]  keys = ["keys/....rsa.pub"]  packages = ["bash"]  omit = ["apk-tools"]
+ *	[[source]]
  *	type = "oci"				# an OCI image layout: a directory or a tar
  *	path = "image"  reference = "v1"  target = "/"
  *

@@ -19,6 +19,7 @@
  *   dir   a directory of this machine
  *   tar   a tar file, plain or compressed by gzip, bzip2, xz or zstd
  *   file  one file of this machine
+ *   apk   packages of Alpine: index and package signatures are checked, resolving and unpacking are ours
  *   oci   a container image: an OCI image layout, as a directory or a tar of one
  */
 
@@ -46,7 +47,9 @@ struct source_spec {
 	uint32_t mode; /* file: permissions, 0644 by default */
 	struct strv suites; /* deb: "bookworm", "bookworm-updates", ... */
 	struct strv components;
-	struct strv packages; /* deb: names as apt takes them */
+	struct strv packages;	  /* deb: names as apt takes them; apk: names, or name>=version */
+	struct strv repositories; /* apk: addresses or directories that hold ARCH/APKINDEX.tar.gz */
+	struct strv keys; /* apk: public keys (PEM), files relative to the recipe's directory */
 	struct strv
 		omit; /* deb: dependencies that are resolved but not unpacked (dpkg, debconf, ...) */
 	char *mirror; /* deb: NULL: the Debian mirrors this machine is configured for, else deb.debian.org */
@@ -72,7 +75,8 @@ struct source_ops {
 	int (*load)(const struct source_spec *s, const struct source_env *env, struct tree *t,
 		    struct error *err);
 };
-extern const struct source_ops source_deb, source_dir, source_tar, source_file, source_oci;
+extern const struct source_ops source_deb, source_dir, source_tar, source_file, source_oci,
+	source_apk;
 
 /* NULL for a type that does not exist. */
 const struct source_ops *source_find(const char *type);

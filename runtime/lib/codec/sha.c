@@ -17,7 +17,10 @@ int sha_begin(struct sha *s, enum sha_kind kind)
 	if (!s->ctx)
 		return -ENOMEM;
 	s->kind = kind;
-	return EVP_DigestInit_ex(s->ctx, kind == SHA_KIND_512 ? EVP_sha512() : EVP_sha256(),
+	return EVP_DigestInit_ex(s->ctx,
+				 kind == SHA_KIND_512 ? EVP_sha512()
+				 : kind == SHA_KIND_1 ? EVP_sha1()
+						      : EVP_sha256(),
 				 NULL) == 1
 		       ? 0
 		       : -EIO;
@@ -88,7 +91,9 @@ int sha_of_fd(enum sha_kind kind, int fd, uint64_t off, uint64_t len, uint8_t ou
 
 	if (r < 0)
 		return error_set(err, r, "libcrypto has no SHA-%d",
-				 kind == SHA_KIND_512 ? 512 : 256);
+				 kind == SHA_KIND_512 ? 512
+				 : kind == SHA_KIND_1 ? 1
+						      : 256);
 	r = update_from_fd(&s, fd, off, len, err);
 	if (r < 0)
 		return r;

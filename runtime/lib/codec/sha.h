@@ -7,14 +7,16 @@
 #include "base/error.h"
 
 /*
- * SHA-256 and SHA-512 (FIPS 180-4) through libcrypto, which this module's source file alone includes.
+ * SHA-256 and SHA-512 (FIPS 180-4), and SHA-1 for formats that allow nothing else, through libcrypto, which this module's source file alone includes.
  */
 
 enum sha_kind {
 	SHA_KIND_256,
 	SHA_KIND_512,
+	SHA_KIND_1, /* not collision resistant: only where a format demands it */
 };
 
+#define SHA_SIZE_1   20
 #define SHA_SIZE_256 32
 #define SHA_SIZE_512 64
 #define SHA_SIZE_MAX 64
@@ -23,7 +25,7 @@ enum sha_kind {
 /* Bytes of a digest. */
 static inline uint32_t sha_size(enum sha_kind kind)
 {
-	return kind == SHA_KIND_512 ? SHA_SIZE_512 : SHA_SIZE_256;
+	return kind == SHA_KIND_512 ? SHA_SIZE_512 : kind == SHA_KIND_1 ? SHA_SIZE_1 : SHA_SIZE_256;
 }
 
 /* Streaming. Initialise with SHA_INIT; begin, update..., finish; release always. One struct may be begun again. */

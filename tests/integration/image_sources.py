@@ -1,0 +1,404 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The package and image sources of osbuilder, each with a repository or layout that this program makes: container images
+(OCI layouts), apk repositories with a key of their own, rpm repositories; as an ordinary user; and what must be refused."""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
+OSBUILDER = os.path.join(BIN, "osbuilder")
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+EPOCH = 1700000000
+UNPRIVILEGED = 65534
+
+results = []
+
+
+class Skip(Exception):
+    pass
+
+
+def case(name):
+    def deco(fn):
+        n = len(results) + 1
+        try:
+            fn()
+            results.append(True)
+            print(f"ok {n} - {name}")
+        except Skip as e:
+            results.append(True)
+            print(f"ok {n} - {name} # SKIP {e}")
+        except Exception as e:  # a test that breaks is a test that fails
+            results.append(False)
+            for line in str(e).splitlines() or [repr(e)]:
+                print(f"# {line}")
+            print(f"not ok {n} - {name}")
+        return fn
+    return deco
+
+
+def tool(name):
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not path:
+        raise Skip(f"{name} is not installed")
+    return path
+
+
+def run(*argv, ok=True, **kw):
+    p = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
+    if ok and p.returncode:
+        raise AssertionError(f"{' '.join(argv)}: exit {p.returncode}\n{p.stdout}{p.stderr}")
+    return p
+
+
+def as_user():
+    if os.geteuid() == 0:
+        return {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
+    return {}
+
+
+TMP = tempfile.mkdtemp(prefix="image_sources-", dir="/var/tmp")
+os.chmod(TMP, 0o755)
+CACHE = os.path.join(TMP, "cache")
+HOME = os.path.join(TMP, "home")  # ours alone, the user's builds do not see it
+count = 0
+
+
+def build(source, ok=True, extra=(), env=None):
+    """A root file system from a recipe with this [[source]]; the directory, or what was said on failure."""
+    global count
+    count += 1
+    top = os.path.join(TMP, f"build{count}")
+    os.makedirs(f"{top}/recipe")
+    os.makedirs(f"{top}/out")
+    if os.geteuid() == 0:
+        os.chown(f"{top}/out", UNPRIVILEGED, UNPRIVILEGED)
+    with open(f"{top}/recipe/recipe.toml", "w", encoding="utf-8") as f:
+        f.write('format = 1\nname = "test"\n' + source)
+    full = dict(os.environ, OSBUILDER_CACHE=CACHE, TMPDIR=f"{top}/out", **(env or {}))
+    p = run(OSBUILDER, "build", "--recipe", f"{top}/recipe", "--arch", "x86_64", "--rootfs", f"{top}/out/root",
+            "--source-date-epoch", str(EPOCH), *extra, ok=False, cwd=ROOT, env=full, **as_user())
+    if ok:
+        assert p.returncode == 0 and not p.stderr, p.stderr
+        return f"{top}/out/root"
+    assert p.returncode == 1, f"exit {p.returncode}: {p.stderr}"
+    assert os.listdir(f"{top}/out") == [], os.listdir(f"{top}/out")
+    return p.stderr
+
+
+def expect(stderr, text):
+    assert text in stderr, f"wanted: {text}\ngot: {stderr}"
+
+
+def read(*path):
+    with open(os.path.join(*path), "rb") as f:
+        return f.read()
+
+
+def write(data, *path):
+    full = os.path.join(*path)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "wb") as f:
+        f.write(data)
+    return full
+
+
+def tar_of(entries, eoa=True):
+    """A tar of (name, content or link or None[, mode]) in memory; content bytes: file, str: symbolic link, None: directory."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as t:
+        for name, content, *mode in entries:
+            i = tarfile.TarInfo(name)
+            i.mode = mode[0] if mode else 0o755 if content is None else 0o644
+            i.mtime = 1600000000
+            if content is None:
+                i.type = tarfile.DIRTYPE
+            elif isinstance(content, str):
+                i.type, i.linkname = tarfile.SYMTYPE, content
+            else:
+                i.size = len(content)
+            t.addfile(i, io.BytesIO(content) if isinstance(content, bytes) else None)
+        end = t.offset
+    return out.getvalue() if eoa else out.getvalue()[:end]
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+# ---- container images ------------------------------------------------------------------------------------------------
+
+class Layout:
+    def __init__(self, name):
+        self.dir = os.path.join(TMP, name)
+        write(b'{"imageLayoutVersion":"1.0.0"}', self.dir, "oci-layout")
+        self.manifests = []
+
+    def blob(self, kind, data):
+        write(data, self.dir, "blobs/sha256", sha256(data))
+        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{sha256(data)}", "size": len(data)}
+
+    def image(self, layers, arch="amd64", name=None, platform=True):
+        config = self.blob("config.v1+json", json.dumps({"architecture": arch, "os": "linux"}).encode())
+        descs = [self.blob("layer.v1.tar+gzip", gzip.compress(d, mtime=0)) for d in layers]
+        m = self.blob("manifest.v1+json", json.dumps({"schemaVersion": 2, "config": config, "layers": descs}).encode())
+        if name:
+            m["annotations"] = {"org.opencontainers.image.ref.name": name}
+        if platform:
+            m["platform"] = {"architecture": arch, "os": "linux"}
+        self.manifests.append(m)
+        write(json.dumps({"schemaVersion": 2, "manifests": self.manifests}).encode(), self.dir, "index.json")
+        return descs
+
+
+def oci(path, reference=None):
+    return f'[[source]]\ntype = "oci"\npath = "{path}"\n' + (f'reference = "{reference}"\n' if reference else "")
+
+
+def oci_cases():
+    base = tar_of([("etc", None), ("etc/gone", b"x"), ("etc/keep", b"keep"), ("opq", None), ("opq/a", b"a"),
+                   ("bin/tool", b"#!\n", 0o755), ("link", "etc")])
+    top = tar_of([("etc/.wh.gone", b""), ("opq/.wh..wh..opq", b""), ("opq/b", b"b"), ("link/via", b"v")])
+    good = Layout("oci")
+    good.image([base], arch="arm64", name="v1")
+    descs = good.image([base, top], name="v1")
+    good.image([base], name="v0")
+
+    def check(root):
+        assert sorted(os.listdir(f"{root}/etc")) == ["keep", "via"], os.listdir(f"{root}/etc")
+        assert os.listdir(f"{root}/opq") == ["b"] and read(root, "etc/keep") == b"keep"
+        assert stat.S_IMODE(os.stat(f"{root}/bin/tool").st_mode) == 0o755 and os.readlink(f"{root}/link") == "etc"
+
+    @case("oci: a layout directory, platform and reference chosen, whiteouts applied")
+    def _():
+        check(build(oci(good.dir, "v1")))
+
+    @case("oci: a tar of a layout gives the same")
+    def _():
+        with tarfile.open(f"{TMP}/oci.tar", "w") as t:
+            t.add(good.dir, arcname=".")
+        check(build(oci(f"{TMP}/oci.tar", "v1")))
+
+    @case("oci: without a reference, several images are refused by name")
+    def _():
+        expect(build(oci(good.dir), ok=False), "holds 2 images, and 'reference' must name one: v1, v1, v0")
+
+    @case("oci: a reference that is not there")
+    def _():
+        expect(build(oci(good.dir, "v9"), ok=False), "index.json: holds no image 'v9', only v1, v1, v0")
+
+    @case("oci: a layer that was changed is named by its digest")
+    def _():
+        bad = shutil.copytree(good.dir, f"{TMP}/oci-bad")
+        path = os.path.join(bad, "blobs/sha256", descs[1]["digest"][7:])
+        data = bytearray(read(path))
+        data[-1] ^= 1
+        write(bytes(data), path)
+        expect(build(oci(bad, "v1"), ok=False), f"blob {descs[1]['digest']} is damaged: its digest is sha256:{sha256(data)}")
+
+    @case("oci: a layer that leaves the root")
+    def _():
+        lay = Layout("oci-escape")
+        lay.image([base, tar_of([("a/../../out", b"x")])], platform=False)
+        expect(build(oci(lay.dir), ok=False), "entry 'a/../../out': path contains '..'")
+
+    @case("oci: an image for another architecture, said only by its configuration")
+    def _():
+        lay = Layout("oci-arch")
+        lay.image([base], arch="s390x", platform=False)
+        expect(build(oci(lay.dir), ok=False), "the image is for linux/s390x, not for linux/amd64")
+
+    @case("oci: what is no layout")
+    def _():
+        os.mkdir(f"{TMP}/empty")
+        expect(build(oci(f"{TMP}/empty"), ok=False), "is no OCI image layout: it has no file oci-layout")
+
+    @case("oci: skopeo's copy of the layout is read alike")
+    def _():
+        skopeo = tool("skopeo")
+        run(skopeo, "copy", "--insecure-policy", "--override-arch", "amd64", f"oci:{good.dir}:v0", f"oci-archive:{TMP}/sk.tar:v0")
+        root = build(oci(f"{TMP}/sk.tar"))
+        assert sorted(os.listdir(f"{root}/etc")) == ["gone", "keep"]
+
+
+# ---- apk -------------------------------------------------------------------------------------------------------------
+
+class ApkRepo:
+    def __init__(self, name, key="test@example.org-1.rsa", sign="sha1"):
+        self.openssl = tool("openssl")
+        self.dir, self.sign = os.path.join(TMP, name), sign
+        os.makedirs(f"{self.dir}/x86_64")
+        self.key, self.name = f"{TMP}/{key}", f"{key}.pub"
+        if not os.path.exists(self.key):
+            run(self.openssl, "genrsa", "-out", self.key, "2048")
+            run(self.openssl, "rsa", "-in", self.key, "-pubout", "-out", f"{self.key}.pub")
+            os.chmod(f"{self.key}.pub", 0o644)
+        self.index = ""
+
+    def signed(self, data):
+        with tempfile.NamedTemporaryFile(dir=TMP) as f:
+            f.write(data)
+            f.flush()
+            sig = subprocess.run([self.openssl, "dgst", f"-{self.sign}", "-sign", self.key, f.name], capture_output=True,
+                                 check=True).stdout
+        kind = "RSA" if self.sign == "sha1" else "RSA256"
+        return gzip.compress(tar_of([(f".SIGN.{kind}.{self.name}", sig)], eoa=False), mtime=0) + data
+
+    def add(self, name, version, files, depends="", provides="", change=None):
+        data = gzip.compress(tar_of(files), mtime=0)
+        info = f"pkgname = {name}\npkgver = {version}\narch = x86_64\ndatahash = {sha256(data)}\n"
+        control = gzip.compress(tar_of([(".PKGINFO", info.encode()), (".post-install", b"#!/bin/sh\nexit 1\n")], eoa=False), mtime=0)
+        apk = self.signed(control) + data
+        if change:
+            apk = change(apk)
+        write(apk, self.dir, "x86_64", f"{name}-{version}.apk")
+        sum1 = base64.b64encode(hashlib.sha1(control).digest()).decode()
+        self.index += f"C:Q1{sum1}\nP:{name}\nV:{version}\nA:x86_64\nS:{len(apk)}\nT:test\nD:{depends}\np:{provides}\n\n"
+        return self
+
+    def finish(self):
+        body = gzip.compress(tar_of([("DESCRIPTION", b"test"), ("APKINDEX", self.index.encode())]), mtime=0)
+        write(self.signed(body), self.dir, "x86_64", "APKINDEX.tar.gz")
+        return self
+
+    def source(self, packages, repo=None, key=None, more=""):
+        return (f'[[source]]\ntype = "apk"\nrepositories = ["{repo or self.dir}"]\nkeys = ["{key or self.key + ".pub"}"]\n'
+                f"packages = {json.dumps(packages)}\n{more}")
+
+
+def flip(at):
+    def change(data):
+        data = bytearray(data)
+        data[at] ^= 1
+        return bytes(data)
+    return change
+
+
+def apk_cases():
+    repo = None
+
+    @case("apk: packages and what they need from a signed repository")
+    def _():
+        nonlocal repo
+        repo = ApkRepo("apk")
+        repo.add("app", "1.0-r0", [("usr", None), ("usr/bin/app", b"app", 0o755)], "lib>=2 so:libz.so.1")
+        repo.add("lib", "1.9-r3", [("usr/lib/version", b"1.9")]).add("lib", "2.1-r0", [("usr/lib/version", b"2.1")])
+        repo.add("zlib", "1.3-r0", [("lib/libz.so.1", b"z")], provides="so:libz.so.1=1.3")
+        repo.add("unwanted", "1-r0", [("bad", b"x")])
+        repo.finish()
+        root = build(repo.source(["app"]))
+        assert read(root, "usr/lib/version") == b"2.1" and read(root, "lib/libz.so.1") == b"z"
+        assert stat.S_IMODE(os.stat(f"{root}/usr/bin/app").st_mode) == 0o755
+        assert sorted(os.listdir(root)) == ["lib", "usr"], os.listdir(root)
+
+    def need_repo():
+        if not repo:
+            raise Skip("no repository could be made")
+        return repo
+
+    @case("apk: a version is pinned, a package is omitted, file:// works, signatures by SHA-256 too")
+    def _():
+        r = need_repo()
+        root = build(r.source(["lib=1.9-r3", "zlib"], repo=f"file://{r.dir}", more='omit = ["zlib"]\n'))
+        assert read(root, "usr/lib/version") == b"1.9" and not os.path.exists(f"{root}/lib")
+        r = ApkRepo("apk256", sign="sha256").add("a", "1", [("a", b"a")]).finish()
+        assert read(build(r.source(["a"])), "a") == b"a"
+
+    @case("apk: http, by apt's helper; then --offline from the cache")
+    def _():
+        r = need_repo()
+        if not os.path.exists("/usr/lib/apt/apt-helper"):
+            raise Skip("apt-helper is not installed")
+        srv = subprocess.Popen([sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0", "--directory", r.dir],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            url = f"http://127.0.0.1:{srv.stdout.readline().split(' port ')[1].split()[0]}"
+            env = {"no_proxy": "127.0.0.1", "http_proxy": "", "https_proxy": ""}
+            root = build(r.source(["app"], repo=url), env=env)
+            assert read(root, "usr/lib/version") == b"2.1"
+            expect(build(r.source(["app"], repo=f"{url}/none"), ok=False, env=env), f"cannot fetch '{url}/none/x86_64/APKINDEX.tar.gz': ")
+        finally:
+            srv.kill()
+            srv.wait()
+            srv.stdout.close()
+        root = build(r.source(["app"], repo=url), extra=["--offline"])
+        assert read(root, "usr/lib/version") == b"2.1"
+        expect(build(r.source(["unwanted"], repo=url), ok=False, extra=["--offline"]), "--offline forbids fetching it")
+
+    @case("apk: another key under the same name is refused; so is a key the recipe lacks")
+    def _():
+        r = need_repo()
+        os.mkdir(f"{TMP}/keys2")
+        other = ApkRepo("apk-other", key="other@example.org-2.rsa")
+        shutil.copy(f"{other.key}.pub", f"{TMP}/keys2/{r.name}")
+        expect(build(r.source(["app"], key=f"{TMP}/keys2/{r.name}"), ok=False), f"key {r.name}: the signature is wrong")
+        expect(build(r.source(["app"], key=f"{other.key}.pub"), ok=False),
+               f"is signed by RSA.{r.name}, which is no key of the recipe")
+
+    @case("apk: a changed index is refused, and one with something behind the signed part")
+    def _():
+        r = need_repo()
+        good = read(r.dir, "x86_64/APKINDEX.tar.gz")
+        # the header's "operating system" byte is signed like all the rest, and gzip does not mind it
+        second = good.index(b"\x1f\x8b\x08", 1)
+        write(flip(second + 9)(good), r.dir, "x86_64/APKINDEX.tar.gz")
+        expect(build(r.source(["app"]), ok=False), "the signature is wrong")
+        evil = tar_of([("APKINDEX", b"P:evil\n")])
+        write(good + gzip.compress(evil), r.dir, "x86_64/APKINDEX.tar.gz")
+        expect(build(r.source(["app"]), ok=False), "bytes behind the signed part")
+        write(good[second:], r.dir, "x86_64/APKINDEX.tar.gz")
+        assert "index '" in build(r.source(["app"]), ok=False)
+        write(good, r.dir, "x86_64/APKINDEX.tar.gz")
+
+    @case("apk: a package whose data, control data or size changed is refused by name")
+    def _():
+        need_repo()
+        r = ApkRepo("apk-bad").add("data", "1", [("f", b"x" * 100)], change=lambda d: flip(d.rindex(b"\x1f\x8b\x08") + 9)(d))
+        r.add("control", "1", [("f", b"x")], change=lambda d: flip(d.index(b"\x1f\x8b\x08", 1) + 9)(d)).add("size", "1", [("f", b"x")])
+        r.finish()
+        write(read(r.dir, "x86_64/size-1.apk") + b"x", r.dir, "x86_64/size-1.apk")
+        expect(build(r.source(["data"]), ok=False), "SHA-256 of its data is ")
+        expect(build(r.source(["control"]), ok=False), "package control-1: ")
+        expect(build(r.source(["size"]), ok=False), " bytes, the index says ")
+        # a good package of the same key under another's name
+        shutil.copy(f"{r.dir}/x86_64/data-1.apk", f"{r.dir}/x86_64/control-1.apk")
+        assert "package control-1: " in build(r.source(["control"]), ok=False)
+
+    @case("apk: a package that leaves the root; one that nobody has")
+    def _():
+        need_repo()
+        r = ApkRepo("apk-escape").add("evil", "1", [("../../out", b"x")]).finish()
+        expect(build(r.source(["evil"]), ok=False), "entry '../../out': path contains '..'")
+        expect(build(r.source(["none"]), ok=False), "the recipe needs 'none', which no repository has")
+
+
+def main():
+    global OSBUILDER
+    OSBUILDER = shutil.copy(OSBUILDER, os.path.join(TMP, "osbuilder"))
+    os.chmod(OSBUILDER, 0o755)
+    os.mkdir(CACHE)
+    if os.geteuid() == 0:
+        os.chown(CACHE, UNPRIVILEGED, UNPRIVILEGED)
+    oci_cases()
+    apk_cases()
+    print(f"1..{len(results)}")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    try:
+        status = main()
+    finally:
+        shutil.rmtree(TMP, ignore_errors=True)
+    sys.exit(status)
