@@ -10,6 +10,7 @@ PROGRAMS += $(G)/bin/kata-agent
 
 AGENT_TEST := guest-agent/service/test_agent_local
 $(eval $(call unit,$(AGENT_TEST),wire wireproto base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c \
-	tests/unit/guest-agent/service/agent_process_tests.c tests/unit/guest-agent/service/agent_environment_tests.c))
+	tests/unit/guest-agent/service/agent_process_tests.c tests/unit/guest-agent/service/agent_environment_tests.c \
+	tests/unit/guest-agent/service/agent_escape_tests.c))
 $(H)/test/$(AGENT_TEST): | $(if $(SAN),$(H),$(G))/bin/kata-agent
 BOOT_TEST_PROGS += $(H)/test/$(AGENT_TEST) $(G)/bin/kata-agent

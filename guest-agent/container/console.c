@@ -4,25 +4,44 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/path.h"
 #include "container/mount.h"
 
+/*
+ * A terminal's master (Documentation/admin-guide/devices.txt: 5, 2) and not a file of the container's making that only answers
+ * like one: the agent reads it in its event loop, and a file of FUSE could keep it waiting.
+ */
+static bool is_master(int fd)
+{
+	struct stat st;
+	int n;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == makedev(5, 2) && ioctl(fd, TIOCGPTN, &n) == 0;
+}
+
 static int open_master(int rootfd)
 {
 	int fd = rootfd == AT_FDCWD
-			 ? open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
-			 : path_open_in_root(rootfd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
-	int n;
+			 ? open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+			 : path_open_in_root(rootfd, "/dev/pts/ptmx",
+					     O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
 
-	if (fd >= 0 && ioctl(fd, TIOCGPTN, &n) == 0)
+	if (is_master(fd))
 		return fd;
 	/* The container has no devpts, or put something else there. */
 	fd_close(fd);
-	fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (is_master(fd))
+		return fd;
+	fd_close(fd);
+	return -ENODEV;
 }
 
 int console_open(int rootfd, uint32_t rows, uint32_t columns, uint32_t owner, struct console *ret,

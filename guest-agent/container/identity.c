@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -92,6 +94,17 @@ static int set_user(const struct oci_user *u, struct error *err)
 	return 0;
 }
 
+/*
+ * The working directory must be below the root: a path through a descriptor that leaked (/proc/self/fd/N) could lead out of it.
+ * The system call says "(unreachable)" then (getcwd(2), C library/kernel differences).
+ */
+static bool cwd_is_inside(void)
+{
+	char buf[PATH_MAX];
+
+	return syscall(SYS_getcwd, buf, sizeof(buf)) < 0 || buf[0] == '/';
+}
+
 int identity_apply(const struct oci_process *p, struct error *err)
 {
 	const char *cwd = p->cwd && *p->cwd ? p->cwd : "/";
@@ -107,6 +120,9 @@ int identity_apply(const struct oci_process *p, struct error *err)
 		return err->code;
 	if (!inside && chdir(cwd) < 0)
 		return error_sys(err, -errno, "cannot change to working directory \"%s\"", cwd);
+	if (!cwd_is_inside())
+		return error_set(err, -EPERM, "working directory \"%s\" is outside of the root",
+				 cwd);
 	umask(p->user.has_umask ? p->user.umask & 0777 : DEFAULT_UMASK);
 	if (p->has_capabilities && cap_apply_after_setuid(&sets, err) < 0)
 		return err->code;
@@ -166,6 +182,15 @@ char **identity_environment(const struct oci_process *p)
 	return env;
 }
 
+/* A container's name for the agent itself: /proc/self/exe or a link to it. Nothing of the container shall run that. */
+static bool is_own_binary(const struct stat *st)
+{
+	struct stat own;
+
+	return stat("/proc/self/exe", &own) == 0 && own.st_dev == st->st_dev &&
+	       own.st_ino == st->st_ino;
+}
+
 /* 0 if it can be executed by this process. */
 static int check_program(const char *path)
 {
@@ -173,7 +198,7 @@ static int check_program(const char *path)
 
 	if (stat(path, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) || is_own_binary(&st))
 		return -EACCES;
 	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? -errno : 0;
 }

@@ -227,6 +227,8 @@ void agent_container_free(struct agent *a, struct agent_container *ac)
 {
 	_cleanup_free_ char *dir = str_printf("%s/%s", STORAGE_RUN_DIR, ac->id);
 
+	if (ac->holder)
+		*ac->holder = NULL;
 	container_free(ac->ct);
 	for (size_t i = ac->mounts.n; i > 0; i--)
 		storage_drop(&a->storages, ac->mounts.v[i - 1]);

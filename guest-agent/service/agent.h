@@ -22,6 +22,8 @@ struct agent_container {
 	struct strv mounts;	 /* storages that it counts as a user of */
 	struct storage_job *job; /* while they are being mounted */
 	bool creating, removing; /* a call is at work on it; others are refused */
+	struct agent_container **
+		holder; /* a removal's pointer to this; cleared when something else frees it first */
 };
 
 struct agent {

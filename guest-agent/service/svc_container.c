@@ -244,7 +244,7 @@ void svc_start_container(struct ttrpc_call *call, const ProtobufCMessage *msg, v
 
 struct removal {
 	struct agent *agent;
-	struct agent_container *ac;
+	struct agent_container *ac; /* NULL: freed with the sandbox */
 	struct ttrpc_call *call;
 	struct process_waiter waiter;
 	struct loop_source *timer;
@@ -252,20 +252,18 @@ struct removal {
 
 static void on_remove_exit(struct process_waiter *w, int exit_code);
 
-static void removal_end(struct removal *rm, bool exited)
+/* Answers; with an error the container stays and can be removed again. */
+static void removal_end(struct removal *rm, const struct error *err)
 {
-	struct error err = ERROR_INIT;
-	int r = 0;
-
 	loop_source_free(rm->timer);
-	if (exited) {
-		agent_container_free(rm->agent, rm->ac);
-	} else {
-		list_del(&rm->waiter.link);
+	list_del(&rm->waiter.link);
+	if (rm->ac) {
+		rm->ac->holder = NULL;
 		rm->ac->removing = false;
-		r = error_set(&err, -ETIME, "container \"%s\" did not end in time", rm->ac->id);
+		if (!err)
+			agent_container_free(rm->agent, rm->ac);
 	}
-	agent_reply_empty(rm->call, r, &err);
+	agent_reply_empty(rm->call, err ? err->code : 0, err);
 	free(rm);
 }
 
@@ -274,7 +272,7 @@ static void on_remove_deferred(struct loop_source *s, void *data)
 	struct removal *rm = data;
 
 	rm->timer = NULL;
-	removal_end(rm, true);
+	removal_end(rm, NULL);
 }
 
 /* Not at once: the process that tells of its exit is part of what is freed. */
@@ -284,14 +282,20 @@ static void on_remove_exit(struct process_waiter *w, int exit_code)
 
 	rm->timer = loop_source_free(rm->timer);
 	if (loop_add_defer(rm->agent->loop, on_remove_deferred, rm, &rm->timer) < 0) {
-		rm->ac->removing = false; /* out of memory: stays, and can be removed again */
-		free(rm);
+		struct error err = ERROR_INIT;
+
+		error_oom(&err);
+		removal_end(rm, &err);
 	}
 }
 
 static void on_remove_timeout(struct loop_source *s, void *data)
 {
-	removal_end(data, false);
+	struct removal *rm = data;
+	struct error err = ERROR_INIT;
+
+	error_set(&err, -ETIME, "container \"%s\" did not end in time", rm->ac->id);
+	removal_end(rm, &err);
 }
 
 static int begin_remove(struct removal *rm, uint32_t timeout, struct error *err)
@@ -311,11 +315,13 @@ static int begin_remove(struct removal *rm, uint32_t timeout, struct error *err)
 		return r;
 	}
 	rm->ac->removing = true;
+	rm->ac->holder = &rm->ac;
 	rm->waiter.fn = on_remove_exit;
+	list_init(&rm->waiter.link);
 	if (rm->ac->ct->init)
 		process_wait(rm->ac->ct->init, &rm->waiter);
 	else
-		removal_end(rm, true);
+		removal_end(rm, NULL);
 	return 0;
 }
 

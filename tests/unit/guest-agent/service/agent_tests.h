@@ -24,4 +24,8 @@ void test_limits(void **state);
 void test_device_rules(void **state);
 void test_user_namespace(void **state);
 
+/* agent_escape_tests.c: known ways out of containers */
+void test_leaked_descriptors(void **state);
+void test_own_binary(void **state);
+
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/strbuf.h"
 #include "unit/guest-agent/service/agent_tests.h"
+#include "wire/google.pb-c.h"
 #include "wire/health.pb-c.h"
 
 struct agent_client client;
@@ -60,9 +61,10 @@ static void test_guest_details(void **state)
 	assert_non_null(d);
 	assert_string_equal(d->version, KATA_VERSION);
 	assert_int_equal(d->init_daemon, agent_client_in_guest());
-	assert_int_equal(d->n_extra_features, 2);
+	assert_int_equal(d->n_extra_features, 3);
 	assert_non_null(str_after(d->extra_features[0], "boot-usec="));
 	assert_non_null(str_after(d->extra_features[1], "ready-usec="));
+	assert_string_equal(d->extra_features[2], "ordered-streams");
 	assert_string_equal(d->storage_handlers[0], "virtio-fs");
 	protobuf_c_message_free_unpacked(resp, NULL);
 }
@@ -327,13 +329,29 @@ static void test_shared_namespaces(void **state)
 	strbuf_release(&b);
 }
 
+static void on_removed(const ProtobufCMessage *resp, enum ttrpc_code code, const struct error *err,
+		       void *data)
+{
+	*(bool *)data = true;
+}
+
 static void test_destroy(void **state)
 {
+	Grpc__RemoveContainerRequest remove = GRPC__REMOVE_CONTAINER_REQUEST__INIT;
+	bool removed = false;
 	Grpc__DestroySandboxRequest req = GRPC__DESTROY_SANDBOX_REQUEST__INIT;
 	struct error err = ERROR_INIT;
 
 	start_sleeper("last");
+	start_sleeper("going");
+	/* A removal under way, whose container goes with the sandbox. */
+	remove.container_id = (char *)"going";
+	assert_int_equal(ttrpc_client_call(client.ttrpc, "grpc.AgentService", "RemoveContainer",
+					   &remove.base, &google__protobuf__empty__descriptor, 0,
+					   on_removed, &removed, NULL),
+			 0);
 	assert_int_equal(agent_call(&client, "DestroySandbox", &req.base, &err), TTRPC_OK);
+	assert_true(removed); /* answered before */
 	/* It ends by itself; with sanitizers, without leaks. */
 	if (!agent_client_in_guest())
 		assert_int_equal(agent_client_join(&client, 20000), 0);
@@ -378,6 +396,8 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_device_rules),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_leaked_descriptors),
+		cmocka_unit_test(test_own_binary),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_reader_lost),
 		cmocka_unit_test(test_background_holds_stream),
