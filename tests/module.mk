@@ -39,7 +39,7 @@ INTEGRATION_ENV = KATA_BUILD=$(abspath $(O)) KATA_BIN=$(abspath $(H))/bin KATA_A
 	KATA_CONFIG=$(abspath $(O))/demo/configuration.toml KATA_BOOT_PROBE=$(abspath $(G))/bin/init_probe
 check-image: $(H)/bin/osbuilder $(G)/bin/kata-agent
 	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/image_*.py)
-check-boot: kernel rootfs-image initrd-image $(BOOT_TEST_PROGS)
+check-boot: kernel rootfs-image initrd-image demo-config $(PROGRAMS) $(BOOT_TEST_PROGS)
 	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/boot_*.py)
 check-runtime: demo-config $(PROGRAMS)
 	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) --timeout 1500 $(wildcard tests/integration/runtime_*.py)

@@ -24,6 +24,21 @@ IMAGE_DIR := $(O)/images/$(ARCH)/$(RECIPE)
 IMAGE := $(IMAGE_DIR)/kata-containers.img
 INITRD := $(IMAGE_DIR)/kata-containers-initrd.img
 
+# Upstream's variables, as options of osbuilder. The images are made again when they change; a root hash file from before that
+# belongs to no image any more.
+MEASURED_ROOTFS ?= no
+SKIP_DAX_HEADER ?= no
+FS_TYPE ?=
+ROOT_FREE_SPACE ?=
+IMAGE_SIZE_ALIGNMENT_MB ?=
+BUILD_VARIANT ?=
+IMAGE_OPTIONS := $(if $(filter yes,$(MEASURED_ROOTFS)),--measured) $(if $(filter yes,$(SKIP_DAX_HEADER)),--no-dax) \
+	$(if $(FS_TYPE),--fs $(FS_TYPE)) $(if $(ROOT_FREE_SPACE),--free-mib $(ROOT_FREE_SPACE)) \
+	$(if $(IMAGE_SIZE_ALIGNMENT_MB),--align-mib $(IMAGE_SIZE_ALIGNMENT_MB)) $(if $(BUILD_VARIANT),--variant $(BUILD_VARIANT))
+IMAGE_STAMP := $(O)/images/.options
+$(IMAGE_STAMP): FORCE
+	@mkdir -p $(@D); echo '$(strip $(IMAGE_OPTIONS))' | cmp -s - $@ || echo '$(strip $(IMAGE_OPTIONS))' > $@
+
 .PHONY: rootfs-image initrd-image
 rootfs-image: $(IMAGE)
 initrd-image: $(INITRD)
@@ -37,9 +52,10 @@ endif
 
 # A pattern with two targets is one recipe run for both.
 $(O)/images/$(ARCH)/%/kata-containers.img $(O)/images/$(ARCH)/%/kata-containers-initrd.img: recipes/%/recipe.toml \
-		$(H)/bin/osbuilder $(AGENT_BIN)
+		$(H)/bin/osbuilder $(AGENT_BIN) $(IMAGE_STAMP)
 	$(call say,IMAGE,$(@D))mkdir -p $(@D) && $(H)/bin/osbuilder build --recipe $* --agent $(AGENT_BIN) --arch $(ARCH) \
-		--image $(@D)/kata-containers.img --initrd $(@D)/kata-containers-initrd.img
+		--image $(@D)/kata-containers.img --initrd $(@D)/kata-containers-initrd.img $(IMAGE_OPTIONS) && \
+	find $(@D) -maxdepth 1 -name 'root_hash_*.txt' ! -newer $(IMAGE_STAMP) -delete
 
 # The tree itself, for containers: $(O)/images/ARCH/RECIPE/rootfs, which its stamp stands for (its own time is the epoch).
 BUSYBOX_ROOTFS := $(O)/images/$(ARCH)/busybox/rootfs

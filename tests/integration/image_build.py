@@ -482,7 +482,7 @@ def refusals(good_dir):
 
     @case("commands that are not built say so")
     def _():
-        for cmd in ("verify", "extract", "diff", "seal"):
+        for cmd in ("extract", "diff", "seal"):
             p = run(OSBUILDER, cmd, ok=False)
             assert p.returncode == 1 and p.stderr == f"osbuilder: '{cmd}' is not built yet\n", p.stderr
 

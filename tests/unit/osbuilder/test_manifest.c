@@ -44,6 +44,50 @@ static void test_round_trip(void **state)
 	manifest_release(&b);
 }
 
+#define VERITY                                                                    \
+	"\"verity\":{\"root_hash\":\"" H64 "\",\"salt\":\"-\",\"data_blocks\":1," \
+	"\"data_block_size\":4096,\"hash_block_size\":4096},\"uuid\""
+static char *replaced(const char *from, const char *to);
+
+static void test_verity(void **state)
+{
+	static const char *const cases[][3] = {
+		{ "\"salt\":\"-\",", "", "verity.salt: missing" },
+		{ "\"salt\":\"-\"", "\"salt\":\"x\"", "verity: salt has 1 hex digits" },
+		{ "\"data_blocks\":1", "\"data_blocks\":0",
+		  "verity: data_blocks of 0 is not in 1" },
+		{ "{\"root", "5,\"x\":{\"root", "verity: expected an object" },
+	};
+	_cleanup_strbuf_ struct strbuf json = STRBUF_INIT;
+	char *text = replaced("\"uuid\"", VERITY);
+	struct manifest a = { 0 }, b = { 0 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(manifest_parse(text, strlen(text), &a, &err), 0);
+	assert_true(a.measured);
+	assert_string_equal(a.verity.root_hash, H64);
+	assert_int_equal(manifest_to_json(&a, &json, &err), 0);
+	assert_non_null(strstr(json.buf, "CONFIG_DM_VERITY"));
+	assert_int_equal(manifest_parse(json.buf, json.len, &b, &err), 0);
+	assert_true(verity_seal_equal(&a.verity, &b.verity));
+	manifest_release(&b);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *at = strstr(text, cases[i][0]);
+		char *bad;
+
+		assert_non_null(at);
+		bad = str_printf("%.*s%s%s", (int)(at - text), text, cases[i][1],
+				 at + strlen(cases[i][0]));
+		error_clear(&err);
+		assert_int_equal(manifest_parse(bad, strlen(bad), &b, &err), -EINVAL);
+		if (!strstr(err.msg, cases[i][2]))
+			fail_msg("case %zu: '%s'", i, err.msg);
+		free(bad);
+	}
+	manifest_release(&a);
+	free(text);
+}
+
 static char *replaced(const char *from, const char *to)
 {
 	const char *at = strstr(GOOD, from);
@@ -230,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_verity),
 		cmocka_unit_test_setup_teardown(test_check_without_manifest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_with_manifest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_initrd, setup, teardown),
