@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/alloc.h"
+#include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "sandbox/sandbox_internal.h"
@@ -77,6 +81,56 @@ static bool has_option(const struct oci_mount *m, const char *option)
 static bool is_bind(const struct oci_mount *m)
 {
 	return str_eq(m->type, "bind") || has_option(m, "bind") || has_option(m, "rbind");
+}
+
+/* Whether one of the first n mounts will cover the path. */
+static bool covered(const struct oci_spec *s, size_t n, const char *path)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *rest =
+			s->mounts[i].destination ? str_after(path, s->mounts[i].destination) : NULL;
+
+		if (rest && (*rest == '/' || !*rest))
+			return true;
+	}
+	return false;
+}
+
+static void make_point(int rootfd, const char *path, bool is_dir)
+{
+	int fd = is_dir ? path_mkdir_in_root(rootfd, path, 0755)
+			: path_mkfile_in_root(rootfd, path, 0755);
+
+	if (fd < 0)
+		log_debug("mount point \"%s\": %s", path, strerror(-fd));
+	fd_close(fd);
+}
+
+void container_make_mount_points(const struct container *c, const char *rootfs)
+{
+	const struct oci_spec *s = c->spec;
+	const char *cwd = s->process ? s->process->cwd : NULL;
+	_cleanup_fd_ int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return;
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		const struct oci_mount *m = &s->mounts[i];
+		_cleanup_free_ char *source = NULL;
+		struct stat st;
+		bool is_dir = true;
+
+		if (!m->destination || covered(s, i, m->destination))
+			continue;
+		if (is_bind(m) && m->source) {
+			source = m->source[0] == '/' ? strdup(m->source)
+						     : path_join(c->bundle, m->source);
+			is_dir = !source || stat(source, &st) < 0 || S_ISDIR(st.st_mode);
+		}
+		make_point(root, m->destination, is_dir);
+	}
+	if (cwd && *cwd && !covered(s, s->n_mounts, cwd))
+		make_point(root, cwd, true);
 }
 
 static int share_mount(struct container *c, struct oci_mount *m, struct error *err)

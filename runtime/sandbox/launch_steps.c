@@ -64,6 +64,8 @@ static int share_rootfs(struct launch_ctx *ctx, const char *rootfs, struct error
 
 		r = dir ? share_open(&sb->share, dir, err) : error_oom(err);
 	}
+	if (c->spec->root_readonly)
+		container_make_mount_points(c, rootfs);
 	if (r == 0)
 		r = share_add_rootfs(&sb->share, c->id, rootfs, c->spec->root_readonly, err);
 	sb->state.times.rootfs_ready = time_mono_usec();

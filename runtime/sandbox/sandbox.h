@@ -141,6 +141,11 @@ int container_new(struct sandbox *sb, const struct container_params *p, struct c
 		  struct error *err);
 struct container *container_free(struct container *c);
 struct process *container_init_process(struct container *c);
+/*
+ * Makes the mount points and the working directory that a read-only root lacks, as runc does: the guest gets the root read-only
+ * already and cannot. Before container_guest_spec(). What cannot be made the agent will report.
+ */
+void container_make_mount_points(const struct container *c, const char *rootfs);
 /* Makes the spec what the guest shall see (see guest_spec.c). */
 int container_guest_spec(struct container *c, struct error *err);
 

@@ -19,6 +19,8 @@
 #include "base/strbuf.h"
 #include "storage/guest_paths.h"
 
+#define SHARE_NAME_SHOWN 100 /* bytes of a source's name in the shared directory */
+
 int share_unshare(struct error *err)
 {
 	if (unshare(CLONE_NEWNS) < 0)
@@ -119,7 +121,8 @@ int share_add_mount(struct share *s, const char *cid, const char *source, bool r
 	if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
 		return error_sys(err, -errno, "random bytes");
 	hex_encode(hex, rnd, sizeof(rnd));
-	target = str_printf("%s/%s-%s-%s", s->dir, cid, hex, path_base(source));
+	/* The source's name is there for people; all of it may be too long for a name. */
+	target = str_printf("%s/%s-%s-%.*s", s->dir, cid, hex, SHARE_NAME_SHOWN, path_base(source));
 	guest = target ? str_printf("%s/%s", GUEST_SHARED_DIR, path_base(target)) : NULL;
 	if (!guest)
 		return error_oom(err);

@@ -137,6 +137,32 @@ def check_nothing_left(h, who):
     tap.ok(len(now[1]) <= len(before[1]), who + ": they leave no network namespace", now[1] - before[1])
 
 
+def check_mounts(h, who):
+    """Bind mounts from the host over virtio-fs: a directory to write to, a directory and a single file to read only."""
+    rw, ro = h.work + "/mnt rw", h.work + "/mnt-ro"
+    single = h.work + "/" + "f" * 240  # a name as long as a name may be, nearly
+    for path in (rw, ro):
+        os.mkdir(path)
+        open(path + "/in", "w").write("from the host\n")
+    open(single, "w").write("one file\n")
+    script = ("cat /rw/in && echo from the guest > /rw/out && mkdir /rw/d && cat /ro/in && cat /etc/one || exit 1; "
+              "echo x 2>&- > /ro/x && exit 2; echo x 2>&- >> /etc/one && exit 3; exit 0")
+    mounts = [("/rw", rw, ["rbind"]), ("/ro", ro, ["rbind", "ro"]), ("/etc/one", single, ["bind", "ro"])]
+    path = h.spec(["sh", "-c", script])
+    spec = json.load(open(path))
+    spec["mounts"] += [{"destination": d, "type": "bind", "source": s, "options": o} for d, s, o in mounts]
+    json.dump(spec, open(path, "w"))
+    status, out, err = h.run("run", "--bundle", h.bundle, "mounts")
+    tap.ok(status == 0 and out == b"from the host\nfrom the host\none file\n", who + ": mounts from the host are read",
+           "%s\n%s\n%s" % (status, out, err))
+    tap.ok(os.path.isdir(rw + "/d") and os.path.exists(rw + "/out") and open(rw + "/out").read() == "from the guest\n",
+           who + ": what the container writes arrives on the host", os.listdir(rw))
+    tap.ok(os.listdir(ro) == ["in"] and open(single).read() == "one file\n", who + ": read-only mounts are not changed")
+    left = h.left()
+    tap.ok(not left and os.path.exists(rw + "/in") and os.path.exists(h.bundle + "/rootfs/bin/busybox"),
+           who + ": afterwards nothing is mounted and the sources are still there", "\n".join(left))
+
+
 def victim(h, client, which):
     """The pid to kill: the client, the hypervisor or the engine; None while it is not there."""
     if which == "client":
@@ -193,6 +219,8 @@ def main():
             check_exit_codes(h, who)
             check_signals(h, who)
             check_commands(h, who)
+            if h.user is None:
+                check_mounts(h, who)
             check_nothing_left(h, who)
             check_kills(h, who)
         finally:
