@@ -18,36 +18,42 @@ struct stream_op {
 	void *data;
 };
 
-struct stream_out {
+/* What both ways have. */
+struct stream {
 	struct loop *loop;
-	struct loop_source
-		*src; /* exists only while a read waits: a hung-up pipe would keep the loop busy */
+	struct loop_source *
+		src; /* exists only while an operation waits: a hung-up pipe would keep the loop busy */
 	struct list ops;
 	size_t pending;
 	int fd;
+};
+
+struct stream_out {
+	struct stream s;
 	bool ended, eof, finished;
 };
 
 struct stream_in {
-	struct loop *loop;
-	struct loop_source *src; /* exists only while a write waits */
-	struct list ops;
-	size_t pending;
-	int fd;
+	struct stream s;
 	bool closing;
 };
 
-static struct stream_op *op_new(struct list *ops, size_t *pending, void *data)
+/* One more at the end of the queue: 0, -EAGAIN when it is full, -ENOMEM. */
+static int op_new(struct stream *s, void *data, struct stream_op **ret)
 {
-	struct stream_op *op = new0(struct stream_op);
+	struct stream_op *op;
 
+	if (s->pending >= STREAM_MAX_OPS)
+		return -EAGAIN;
+	op = new0(struct stream_op);
 	if (!op)
-		return NULL;
-	op->pending = pending;
+		return -ENOMEM;
+	op->pending = &s->pending;
 	op->data = data;
-	list_add_tail(ops, &op->link);
-	(*pending)++;
-	return op;
+	list_add_tail(&s->ops, &op->link);
+	s->pending++;
+	*ret = op;
+	return 0;
 }
 
 /* Unlinks and frees first: the callback may add or cancel operations (but must not free the stream). */
@@ -75,44 +81,75 @@ static void ops_fail(struct list *ops, int code)
 		op_answer(list_entry(ops->next, struct stream_op, link), code, NULL, 0);
 }
 
+/* Takes the descriptor. 0 or -errno. */
+static int stream_init(struct stream *s, struct loop *loop, int fd)
+{
+	s->loop = loop;
+	s->fd = fd;
+	list_init(&s->ops);
+	return fd_set_nonblock(fd, true);
+}
+
+static void stream_release(struct stream *s)
+{
+	ops_fail(&s->ops, -ECANCELED);
+	s->src = loop_source_free(s->src);
+	s->fd = fd_close(s->fd);
+}
+
+/* The operation just made, last in the queue: done at once, or left waiting in *ret_op. */
+static int stream_submit(struct stream *s, struct stream_op *op, void (*pump)(struct stream *s),
+			 uint32_t events, loop_io_fn ready, struct stream_op **ret_op)
+{
+	int r;
+
+	*ret_op = op;
+	if (s->src) /* others wait already */
+		return 0;
+	*ret_op = NULL;
+	pump(s);
+	if (list_empty(&s->ops))
+		return 0;
+	r = loop_add_io(s->loop, s->fd, events, ready, s, &s->src);
+	if (r < 0)
+		stream_op_cancel(op);
+	else
+		*ret_op = op;
+	return r;
+}
+
 /* ---- from the process ------------------------------------------------------------------------------------------- */
 
 int stream_out_new(struct loop *loop, int fd, struct stream_out **ret)
 {
-	struct stream_out *s = new0(struct stream_out);
-	int r = s ? fd_set_nonblock(fd, true) : -ENOMEM;
+	struct stream_out *o = new0(struct stream_out);
+	int r = o ? stream_init(&o->s, loop, fd) : -ENOMEM;
 
 	if (r < 0) {
-		free(s);
+		free(o);
 		fd_close(fd);
 		return r;
 	}
-	s->loop = loop;
-	s->fd = fd;
-	list_init(&s->ops);
-	*ret = s;
+	*ret = o;
 	return 0;
 }
 
-struct stream_out *stream_out_free(struct stream_out *s)
+struct stream_out *stream_out_free(struct stream_out *o)
 {
-	if (!s)
-		return NULL;
-	ops_fail(&s->ops, -ECANCELED);
-	loop_source_free(s->src);
-	fd_close(s->fd);
-	free(s);
+	if (o)
+		stream_release(&o->s);
+	free(o);
 	return NULL;
 }
 
 /* Answers one read; false when it must wait. */
-static bool out_serve(struct stream_out *s, struct stream_op *op, char *buf)
+static bool out_serve(struct stream_out *o, struct stream_op *op, char *buf)
 {
 	ssize_t n = 0;
 
-	if (!s->eof) {
-		n = read(s->fd, buf, MIN(op->len, (size_t)STREAM_MAX_READ));
-		if (n < 0 && (errno == EAGAIN || errno == EINTR) && !s->ended)
+	if (!o->eof) {
+		n = read(o->s.fd, buf, MIN(op->len, (size_t)STREAM_MAX_READ));
+		if (n < 0 && (errno == EAGAIN || errno == EINTR) && !o->ended)
 			return false;
 		/* EIO is how a terminal says that nobody has it open any more. */
 		if (n < 0 && errno != EAGAIN && errno != EINTR && errno != EIO) {
@@ -121,17 +158,18 @@ static bool out_serve(struct stream_out *s, struct stream_op *op, char *buf)
 		}
 		if (n <= 0) {
 			n = 0;
-			s->eof = true;
+			o->eof = true;
 		}
 	}
-	if (s->eof)
-		s->finished = true;
+	if (o->eof)
+		o->finished = true;
 	op_answer(op, 0, buf, (size_t)n);
 	return true;
 }
 
-static void out_pump(struct stream_out *s)
+static void out_pump(struct stream *s)
 {
+	struct stream_out *o = container_of(s, struct stream_out, s);
 	_cleanup_free_ char *buf = NULL;
 
 	if (list_empty(&s->ops))
@@ -142,100 +180,76 @@ static void out_pump(struct stream_out *s)
 		return;
 	}
 	while (!list_empty(&s->ops))
-		if (!out_serve(s, list_entry(s->ops.next, struct stream_op, link), buf))
+		if (!out_serve(o, list_entry(s->ops.next, struct stream_op, link), buf))
 			return;
 }
 
 static void out_ready(struct loop_source *src, int fd, uint32_t events, void *data)
 {
-	struct stream_out *s = data;
+	struct stream *s = data;
 
 	out_pump(s);
 	if (list_empty(&s->ops))
 		s->src = loop_source_free(s->src);
 }
 
-int stream_out_read(struct stream_out *s, size_t max, stream_read_fn fn, void *data,
+int stream_out_read(struct stream_out *o, size_t max, stream_read_fn fn, void *data,
 		    struct stream_op **ret_op)
 {
-	struct stream_op *op;
-	int r = 0;
+	struct stream_op *op = NULL;
+	int r = op_new(&o->s, data, &op);
 
 	*ret_op = NULL;
-	if (s->pending >= STREAM_MAX_OPS)
-		return -EAGAIN;
-	op = op_new(&s->ops, &s->pending, data);
-	if (!op)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	op->rfn = fn;
 	op->len = max;
-	if (s->src) { /* others wait already */
-		*ret_op = op;
-		return 0;
-	}
-	out_pump(s);
-	if (list_empty(&s->ops))
-		return 0;
-	r = loop_add_io(s->loop, s->fd, EPOLLIN, out_ready, s, &s->src);
-	if (r < 0) {
-		stream_op_cancel(op);
-		return r;
-	}
-	*ret_op = op;
-	return 0;
+	return stream_submit(&o->s, op, out_pump, EPOLLIN, out_ready, ret_op);
 }
 
-void stream_out_end(struct stream_out *s)
+void stream_out_end(struct stream_out *o)
 {
-	s->ended = true;
-	out_pump(s);
-	if (list_empty(&s->ops))
-		s->src = loop_source_free(s->src);
+	o->ended = true;
+	out_ready(NULL, o->s.fd, 0, &o->s);
 }
 
-bool stream_out_finished(const struct stream_out *s)
+bool stream_out_finished(const struct stream_out *o)
 {
-	return s->finished;
+	return o->finished;
 }
 
 /* ---- towards the process ---------------------------------------------------------------------------------------- */
 
 int stream_in_new(struct loop *loop, int fd, struct stream_in **ret)
 {
-	struct stream_in *s = new0(struct stream_in);
-	int r = s ? fd_set_nonblock(fd, true) : -ENOMEM;
+	struct stream_in *i = new0(struct stream_in);
+	int r = i ? stream_init(&i->s, loop, fd) : -ENOMEM;
 
 	if (r < 0) {
-		free(s);
+		free(i);
 		fd_close(fd);
 		return r;
 	}
-	s->loop = loop;
-	s->fd = fd;
-	list_init(&s->ops);
-	*ret = s;
+	*ret = i;
 	return 0;
 }
 
-struct stream_in *stream_in_free(struct stream_in *s)
+struct stream_in *stream_in_free(struct stream_in *i)
 {
-	if (!s)
-		return NULL;
-	ops_fail(&s->ops, -ECANCELED);
-	loop_source_free(s->src);
-	fd_close(s->fd);
-	free(s);
+	if (i)
+		stream_release(&i->s);
+	free(i);
 	return NULL;
 }
 
-static void in_finish(struct stream_in *s)
+static void in_finish(struct stream_in *i)
 {
-	s->src = loop_source_free(s->src);
-	if (s->closing)
-		s->fd = fd_close(s->fd);
+	i->s.src = loop_source_free(i->s.src);
+	if (i->closing)
+		i->s.fd = fd_close(i->s.fd);
 }
 
-static void in_pump(struct stream_in *s)
+static void in_pump(struct stream *s)
 {
 	while (!list_empty(&s->ops)) {
 		struct stream_op *op = list_entry(s->ops.next, struct stream_op, link);
@@ -253,7 +267,7 @@ static void in_pump(struct stream_in *s)
 		if (op->off == op->len)
 			op_answer(op, 0, NULL, op->len);
 	}
-	in_finish(s);
+	in_finish(container_of(s, struct stream_in, s));
 }
 
 static void in_ready(struct loop_source *src, int fd, uint32_t events, void *data)
@@ -261,42 +275,24 @@ static void in_ready(struct loop_source *src, int fd, uint32_t events, void *dat
 	in_pump(data);
 }
 
-int stream_in_write(struct stream_in *s, const void *buf, size_t n, stream_write_fn fn, void *data,
+int stream_in_write(struct stream_in *i, const void *buf, size_t n, stream_write_fn fn, void *data,
 		    struct stream_op **ret_op)
 {
-	struct stream_op *op;
-	int r;
+	struct stream_op *op = NULL;
+	int r = i->closing ? -EPIPE : op_new(&i->s, data, &op);
 
 	*ret_op = NULL;
-	if (s->closing)
-		return -EPIPE;
-	if (s->pending >= STREAM_MAX_OPS)
-		return -EAGAIN;
-	op = op_new(&s->ops, &s->pending, data);
-	if (!op)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	op->wfn = fn;
 	op->buf = buf;
 	op->len = n;
-	if (s->src) {
-		*ret_op = op;
-		return 0;
-	}
-	in_pump(s);
-	if (list_empty(&s->ops))
-		return 0;
-	r = loop_add_io(s->loop, s->fd, EPOLLOUT, in_ready, s, &s->src);
-	if (r < 0) {
-		stream_op_cancel(op);
-		return r;
-	}
-	*ret_op = op;
-	return 0;
+	return stream_submit(&i->s, op, in_pump, EPOLLOUT, in_ready, ret_op);
 }
 
-void stream_in_close(struct stream_in *s)
+void stream_in_close(struct stream_in *i)
 {
-	s->closing = true;
-	if (list_empty(&s->ops))
-		in_finish(s);
+	i->closing = true;
+	if (list_empty(&i->s.ops))
+		in_finish(i);
 }

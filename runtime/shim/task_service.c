@@ -41,22 +41,21 @@ static void reply_empty(struct ttrpc_call *call)
 	ttrpc_call_reply(call, &empty.base);
 }
 
-static void done_empty(const struct error *err, void *data)
+/* The answer that was owed. */
+static void later_end(struct later *l, const struct error *err, const ProtobufCMessage *resp)
 {
-	struct later *l = data;
-
 	if (err)
 		ttrpc_call_error(l->call, err);
 	else
-		reply_empty(l->call);
+		ttrpc_call_reply(l->call, resp);
 	free(l);
 }
 
-/* The call could not be begun. */
-static void begin_failed(struct later *l, const struct error *err)
+static void done_empty(const struct error *err, void *data)
 {
-	ttrpc_call_error(l->call, err);
-	free(l);
+	Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
+
+	later_end(data, err, &empty.base);
 }
 
 static Google__Protobuf__Timestamp timestamp(uint64_t wall_nsec)
@@ -89,11 +88,7 @@ static void created(const struct error *err, void *data)
 	struct later *l = data;
 
 	resp.pid = (uint32_t)sandbox_pid(l->service->sandbox);
-	if (err)
-		ttrpc_call_error(l->call, err);
-	else
-		ttrpc_call_reply(l->call, &resp.base);
-	free(l);
+	later_end(l, err, &resp.base);
 }
 
 static void task_create(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -121,7 +116,7 @@ static void task_create(struct ttrpc_call *call, const ProtobufCMessage *msg, vo
 	}
 	l = later_new(call, t);
 	if (l && sandbox_create_container(t->sandbox, &p, created, l, &err) < 0)
-		begin_failed(l, &err);
+		later_end(l, &err, NULL);
 }
 
 static void started(const struct error *err, void *data)
@@ -130,11 +125,7 @@ static void started(const struct error *err, void *data)
 	struct later *l = data;
 
 	resp.pid = (uint32_t)sandbox_pid(l->service->sandbox);
-	if (err)
-		ttrpc_call_error(l->call, err);
-	else
-		ttrpc_call_reply(l->call, &resp.base);
-	free(l);
+	later_end(l, err, &resp.base);
 }
 
 static void task_start(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -146,7 +137,7 @@ static void task_start(struct ttrpc_call *call, const ProtobufCMessage *msg, voi
 	struct later *l = p ? later_new(call, data) : NULL;
 
 	if (l && process_start(p, started, l, &err) < 0)
-		begin_failed(l, &err);
+		later_end(l, &err, NULL);
 }
 
 static void deleted(const struct error *err, void *data)
@@ -158,11 +149,7 @@ static void deleted(const struct error *err, void *data)
 	resp.pid = l->pid;
 	resp.exit_status = l->exit_status;
 	resp.exited_at = &at;
-	if (err)
-		ttrpc_call_error(l->call, err);
-	else
-		ttrpc_call_reply(l->call, &resp.base);
-	free(l);
+	later_end(l, err, &resp.base);
 }
 
 static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -179,7 +166,7 @@ static void task_delete(struct ttrpc_call *call, const ProtobufCMessage *msg, vo
 	l->exit_status = (uint32_t)p->exit_code;
 	l->exited_at = p->exited_at;
 	if (process_delete(p, deleted, l, &err) < 0)
-		begin_failed(l, &err);
+		later_end(l, &err, NULL);
 }
 
 static void task_exec(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -323,7 +310,7 @@ static void task_kill(struct ttrpc_call *call, const ProtobufCMessage *msg, void
 	struct later *l = p ? later_new(call, data) : NULL;
 
 	if (l && process_kill(p, req->signal, done_empty, l, &err) < 0)
-		begin_failed(l, &err);
+		later_end(l, &err, NULL);
 }
 
 static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -335,7 +322,7 @@ static void task_resize(struct ttrpc_call *call, const ProtobufCMessage *msg, vo
 	struct later *l = p ? later_new(call, data) : NULL;
 
 	if (l && process_resize(p, req->height, req->width, done_empty, l, &err) < 0)
-		begin_failed(l, &err);
+		later_end(l, &err, NULL);
 }
 
 static void task_close_io(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
@@ -354,7 +341,7 @@ static void task_close_io(struct ttrpc_call *call, const ProtobufCMessage *msg, 
 	}
 	l = later_new(call, data);
 	if (l && process_close_stdin(p, done_empty, l, &err) < 0)
-		begin_failed(l, &err);
+		later_end(l, &err, NULL);
 }
 
 static void task_connect(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
