@@ -130,6 +130,15 @@ int match_kernel(const char *kernel, const char *arch, const char *image, struct
 	return check_options(json_doc_root(doc), kernel, image, err);
 }
 
+int match_filesystem(const char *image, const char *found, const char *rootfs_type,
+		     struct error *err)
+{
+	if (str_eq(found, rootfs_type))
+		return 0;
+	return error_set(err, -EINVAL, "image '%s' has the file system %s, rootfs_type says %s",
+			 image, found, rootfs_type);
+}
+
 int match_verity(const char *configured, const char *image, const struct image_info *info,
 		 struct verity_seal *ret, struct error *err)
 {

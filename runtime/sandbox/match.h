@@ -29,6 +29,10 @@ int match_agent_protocol(const char *image, const char *protocol, struct error *
  */
 int match_kernel(const char *kernel, const char *arch, const char *image, struct error *err);
 
+/* The file system found in the image against rootfs_type; the kernel would only panic over it. -EINVAL names both. */
+int match_filesystem(const char *image, const char *found, const char *rootfs_type,
+		     struct error *err);
+
 /*
  * What the image must be sealed as: the configuration's kernel_verity_params (NULL: not set) where set, else what the manifest says.
  * 1 and *ret: measured, 0: not measured. -EINVAL: a bad line, an image without the two partitions or with smaller ones, a manifest

@@ -49,6 +49,8 @@ int setup_check_assets(struct sandbox *sb, struct error *err)
 		r = match_agent_protocol(check.path, info.agent_protocol, err);
 	if (r == 0)
 		r = match_kernel(c->kernel, host.machine, check.path, err);
+	if (r == 0 && !check.is_initrd)
+		r = match_filesystem(check.path, info.filesystem, c->rootfs_type, err);
 	if (r == 0 && !check.is_initrd) {
 		r = match_verity(c->kernel_verity_params, check.path, &info, &sb->verity, err);
 		sb->measured = r > 0;

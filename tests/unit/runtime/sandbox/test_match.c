@@ -196,6 +196,16 @@ static void test_verity(void **state)
 		       "power of two from 512 to 65536");
 }
 
+static void test_filesystem(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(match_filesystem("/i", "erofs", "erofs", &err), 0);
+	assert_int_equal(match_filesystem("/i", "erofs", "ext4", &err), -EINVAL);
+	assert_string_equal(error_text(&err),
+			    "image '/i' has the file system erofs, rootfs_type says ext4");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +215,7 @@ int main(void)
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_verity),
+		cmocka_unit_test(test_filesystem),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
