@@ -6,13 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/agent_note.h"
 #include "base/alloc.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/path.h"
-#include "compat/elf.h"
 #include "measure.h"
+#include "output.h"
 #include "pass/pass.h"
 #include "recipe/recipe.h"
 #include "recipe_lock.h"
@@ -27,24 +25,6 @@ void image_build_params_preset(struct image_build_params *p)
 	p->cache_dir = "build/cache";
 	p->gzip_level = INITRD_GZIP_LEVEL;
 	p->free_mib = -1;
-}
-
-/* One output file and its manifest, until both are committed. */
-struct output {
-	struct file_out file, manifest;
-	const char *path;
-	char *manifest_path;
-};
-#define OUTPUT_INIT                                      \
-	{                                                \
-		FILE_OUT_INIT, FILE_OUT_INIT, NULL, NULL \
-	}
-
-static void output_release(struct output *o)
-{
-	file_out_release(&o->file);
-	file_out_release(&o->manifest);
-	free(o->manifest_path);
 }
 
 struct build {
@@ -69,32 +49,6 @@ static void build_release(struct build *b)
 	recipe_free(b->recipe);
 	manifest_release(&b->m);
 	fd_close(b->agent_fd);
-}
-
-/* Hash, and version and protocol from the note "VERSION PROTOCOL" when the binary has it. */
-static int describe_agent(struct build *b, struct error *err)
-{
-	char note[AGENT_NOTE_DESC_MAX + 1], hex[SHA_HEX_MAX];
-	char *space;
-	int r = sha_hex_of_fd(SHA_KIND_256, b->agent_fd, 0, UINT64_MAX, hex, err);
-
-	if (r < 0)
-		return error_prefix(err, "agent '%s'", b->p->agent);
-	memcpy(b->m.agent_sha256, hex, sizeof(b->m.agent_sha256));
-	b->m.agent_path = strdup(b->recipe->agent_path);
-	if (!b->m.agent_path)
-		return error_oom(err);
-	if (elf_find_note(b->agent_fd, AGENT_NOTE_OWNER, AGENT_NOTE_TYPE, note, sizeof(note),
-			  NULL) < 0)
-		return 0;
-	space = strchr(note, ' ');
-	if (!space)
-		return error_set(err, -EBADMSG, "agent '%s': its note '%s' has no protocol version",
-				 b->p->agent, note);
-	*space = '\0';
-	b->m.agent_version = strdup(note);
-	b->m.agent_protocol = strdup(space + 1);
-	return b->m.agent_version && b->m.agent_protocol ? 0 : error_oom(err);
 }
 
 /* That recipe, agent and the wanted outputs fit each other. */
@@ -241,56 +195,6 @@ static int make_tree(struct build *b, struct error *err)
 	return r < 0 ? error_wrap(err, r, "recipe '%s'", b->recipe->name) : 0;
 }
 
-static int output_open(struct output *o, const char *path, struct error *err)
-{
-	int r;
-
-	o->path = path;
-	o->manifest_path = str_printf("%s" MANIFEST_SUFFIX, path);
-	if (!o->manifest_path)
-		return error_oom(err);
-	r = file_out_open(&o->file, AT_FDCWD, path, 0644, err);
-	if (r == 0)
-		r = file_out_open(&o->manifest, AT_FDCWD, o->manifest_path, 0644, err);
-	return r;
-}
-
-/* Fills in size and hash of the finished file and writes its manifest. */
-static int describe_output(struct output *o, struct manifest *m, struct error *err)
-{
-	_cleanup_strbuf_ struct strbuf json = STRBUF_INIT;
-	char hex[SHA_HEX_MAX];
-	struct stat st;
-	int r;
-
-	if (fstat(o->file.fd, &st) < 0)
-		return error_sys(err, -errno, "'%s'", o->path);
-	m->size = (uint64_t)st.st_size;
-	r = sha_hex_of_fd(SHA_KIND_512, o->file.fd, 0, UINT64_MAX, hex, err);
-	if (r < 0)
-		return error_prefix(err, "'%s'", o->path);
-	memcpy(m->sha512, hex, sizeof(m->sha512));
-	r = manifest_to_json(m, &json, err);
-	if (r < 0)
-		return r;
-	r = fd_write_full(o->manifest.fd, json.buf, json.len);
-	return r < 0 ? error_sys(err, r, "cannot write '%s'", o->manifest_path) : 0;
-}
-
-static void put_uuid(char out[37], const uint8_t u[16])
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t at = 0;
-
-	for (size_t i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			out[at++] = '-';
-		out[at++] = digits[u[i] >> 4];
-		out[at++] = digits[u[i] & 15];
-	}
-	out[at] = '\0';
-}
-
 static int write_image(struct build *b, struct error *err)
 {
 	const bool dax = b->recipe->dax && !b->p->no_dax;
@@ -325,8 +229,8 @@ static int write_image(struct build *b, struct error *err)
 	b->m.dax = dax;
 	b->m.n_parts = l.n_parts;
 	memcpy(b->m.parts, l.parts, sizeof(b->m.parts));
-	put_uuid(b->m.uuid, res.uuid);
-	return describe_output(&b->image, &b->m, err);
+	manifest_set_uuid(&b->m, res.uuid);
+	return output_describe(&b->image, &b->m, err);
 }
 
 static int write_initrd(struct build *b, struct error *err)
@@ -354,18 +258,7 @@ static int write_initrd(struct build *b, struct error *err)
 		r = writer_cpio.write(b->tree, &wp, b->initrd.file.fd, 0, &res, err);
 	if (r == -ENOTSUP)
 		return error_prefix(err, "initrd (the recipe may allow it by initrd.drop_xattrs)");
-	return r < 0 ? r : describe_output(&b->initrd, &b->m, err);
-}
-
-/* The old manifest goes first: an interruption leaves an image without a manifest, never one with a wrong manifest. */
-static int commit(struct output *o, struct error *err)
-{
-	int r;
-
-	if (unlink(o->manifest_path) < 0 && errno != ENOENT)
-		return error_sys(err, -errno, "cannot remove '%s'", o->manifest_path);
-	r = file_out_commit(&o->file, err);
-	return r < 0 ? r : file_out_commit(&o->manifest, err);
+	return r < 0 ? r : output_describe(&b->initrd, &b->m, err);
 }
 
 int image_build(const struct image_build_params *p, struct error *err)
@@ -380,7 +273,7 @@ int image_build(const struct image_build_params *p, struct error *err)
 	int r = open_inputs(&b, err);
 
 	if (r == 0 && b.recipe->agent_path)
-		r = describe_agent(&b, err);
+		r = manifest_set_agent(&b.m, b.agent_fd, p->agent, b.recipe->agent_path, err);
 	if (r == 0)
 		r = make_tree(&b, err);
 	if (r == 0 && p->image_out)
@@ -394,11 +287,11 @@ int image_build(const struct image_build_params *p, struct error *err)
 	if (r == 0 && b.measured)
 		r = measure_retract(&b.measure, err);
 	if (r == 0 && p->image_out)
-		r = commit(&b.image, err);
+		r = output_commit(&b.image, err);
 	if (r == 0 && b.measured)
 		r = measure_commit(&b.measure, err);
 	if (r == 0 && p->initrd_out)
-		r = commit(&b.initrd, err);
+		r = output_commit(&b.initrd, err);
 	return r;
 }
 

@@ -12,6 +12,7 @@ int cli_build(int argc, char **argv, struct error *err);
 int cli_inspect(int argc, char **argv, struct error *err);
 int cli_extract(int argc, char **argv, struct error *err);
 int cli_diff(int argc, char **argv, struct error *err);
+int cli_seal(int argc, char **argv, struct error *err);
 int cli_verify(int argc, char **argv, struct error *err);
 int cli_lock(int argc, char **argv, struct error *err);
 

@@ -18,7 +18,7 @@ static const struct cli_command {
 	{ "extract", cli_extract, "take the files out of an image or initrd" },
 	{ "diff", cli_diff, "compare the files of two images", 2 },
 	{ "lock", cli_lock, "pin a recipe's packages" },
-	{ "seal", NULL, "add dm-verity to an image" },
+	{ "seal", cli_seal, "put another agent into an image or initrd" },
 };
 
 void cli_warn(const char *line)

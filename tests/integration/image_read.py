@@ -174,6 +174,98 @@ def inspect_cases():
                 f"image '{bad}': the nd_pfn block at byte 4096 is not the one of a guest image")
 
 
+def other_agent():
+    """The agent with another version in its note, so that summary and manifest change, too."""
+    with open(ib.TEST_AGENT, "rb") as f:
+        data = f.read()
+    with open(f"{IMG}.manifest.json", encoding="utf-8") as f:
+        m = json.load(f)["agent"]
+    if not m["version"]:
+        raise Skip("the agent has no version note")
+    old = f"{m['version']} {m['protocol']}".encode() + b"\0"
+    new = f"{'9' * len(m['version'])} {m['protocol']}".encode() + b"\0"
+    assert data.count(old) == 1, data.count(old)
+    path = f"{ib.TMP}/agent2"
+    with open(path, "wb") as f:
+        f.write(data.replace(old, new))
+    os.chmod(path, 0o755)
+    st = os.stat(ib.TEST_AGENT)
+    os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+    return path, m["version"]
+
+
+def copy_to(d, *names):
+    for name in names:
+        mine(shutil.copy(f"{OUT}/{name}", f"{d}/{name}"))
+        mine(shutil.copy(f"{OUT}/{name}.manifest.json", f"{d}/{name}.manifest.json"))
+
+
+def same_files(a, b):
+    assert sorted(os.listdir(a)) == sorted(os.listdir(b)), (os.listdir(a), os.listdir(b))
+    for name in os.listdir(a):
+        assert sha(f"{a}/{name}") == sha(f"{b}/{name}"), name
+
+
+def seal_cases():
+    @case("a sealed image and initrd are, byte for byte, what a build with that agent makes")
+    def _():
+        agent, version = other_agent()
+        want, got = ib.out_dir("want"), ib.out_dir("sealed")
+        ib.build("agent", want, agent=agent)
+        copy_to(got, "kata-containers.img", "kata-containers-initrd.img")
+        osb("seal", "--agent", agent, f"{got}/kata-containers.img")
+        osb("seal", "--agent", agent, f"{got}/kata-containers-initrd.img")
+        same_files(want, got)
+        lines = diff(IMG, f"{got}/kata-containers.img")
+        assert lines == (1, f"! /sbin/init: content differs\n! {SUMMARY}: content differs\n"), lines
+        assert f"agent: version {'9' * len(version)} " in osb("inspect", f"{got}/kata-containers.img").stdout
+
+    @case("the same for a measured image, an erofs one, and one with free space and without the DAX header")
+    def _():
+        agent, _ = other_agent()
+        for name, args in (("measured", ["--measured"]), ("e", ["--fs", "erofs", "--measured"]),
+                           ("free", ["--free-mib", "5", "--no-dax", "--align-mib", "4"])):
+            got, want = ib.out_dir(f"{name}-got"), ib.out_dir(f"{name}-want")
+            ib.build("agent", got, *args)
+            ib.build("agent", want, *args, agent=agent)
+            for f in ("kata-containers.img", "kata-containers-initrd.img"):
+                osb("seal", "--agent", agent, f"{got}/{f}")
+            same_files(want, got)
+            osb("verify", f"{got}/kata-containers.img")
+
+    @case("seal --output leaves the image alone; with the old agent it is the image again")
+    def _():
+        before = sha(IMG)
+        osb("seal", "--agent", ib.TEST_AGENT, "--output", f"{OUT}/again.img", IMG)
+        assert sha(IMG) == before == sha(f"{OUT}/again.img")
+
+    @case("seal refuses what it cannot do, and changes nothing")
+    def _():
+        d = ib.out_dir("refused")
+        copy_to(d, "kata-containers.img")
+        img = f"{d}/kata-containers.img"
+        before = sha(img)
+        refused(["seal", img], 1, "seal: --agent is missing")
+        p = osb("seal", "--agent", shutil.which("true"), img, ok=False)
+        assert p.returncode == 1 and p.stderr.startswith(f"osbuilder: agent '{shutil.which('true')}': "), p.stderr
+        refused(["seal", "--variant", "x", "--agent", ib.TEST_AGENT, img], 1, f"'{img}' is not measured")
+        refused(["seal", "--agent", ib.TEST_AGENT, f"{OUT}/bare.img"], 1,
+                f"'{OUT}/bare.img' has no manifest, which says how it must be written again")
+        with open(img, "r+b") as f:
+            f.seek(-1, 2)
+            f.write(b"x")
+        refused(["seal", "--agent", ib.TEST_AGENT, img], 1,
+                f"image '{img}': its SHA-512 is not the one of its manifest")
+        with open(img, "r+b") as f:
+            f.seek(-1, 2)
+            f.write(b"\0")
+        assert sha(img) == before and sorted(os.listdir(d)) == ["kata-containers.img", "kata-containers.img.manifest.json"]
+        m = f"{ib.TMP}/measured-got"
+        os.remove(f"{m}/root_hash_agent.txt")
+        refused(["seal", "--agent", ib.TEST_AGENT, f"{m}/kata-containers.img"], 1,
+                f"{m}/root_hash_agent.txt (another name is given by --variant): No such file or directory")
+
+
 def main():
     global OSBUILDER
     shutil.copy(ib.AGENT, ib.TEST_AGENT)
@@ -185,6 +277,7 @@ def main():
     diff_cases()
     extract_cases()
     inspect_cases()
+    seal_cases()
     shutil.rmtree(ib.TMP)
     print(f"1..{len(ib.results)}")
     return 0 if all(ib.results) else 1

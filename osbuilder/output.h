@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OSBUILDER_OUTPUT_H
+#define OSBUILDER_OUTPUT_H
+
+#include "base/file.h"
+#include "manifest.h"
+
+/* An image or initrd that is being made, and its manifest, until both are committed. */
+struct output {
+	struct file_out file, manifest;
+	const char *path;
+	char *manifest_path;
+};
+#define OUTPUT_INIT                                      \
+	{                                                \
+		FILE_OUT_INIT, FILE_OUT_INIT, NULL, NULL \
+	}
+
+/* path must outlive it. */
+int output_open(struct output *o, const char *path, struct error *err);
+/* Fills in size and hash of the finished file and writes its manifest. */
+int output_describe(struct output *o, struct manifest *m, struct error *err);
+/* The old manifest goes first: an interruption leaves an image without a manifest, never one with a wrong manifest. */
+int output_commit(struct output *o, struct error *err);
+void output_release(struct output *o);
+
+/*
+ * The agent's part of a manifest: hash, and version and protocol from the note "VERSION PROTOCOL" when the binary has it.
+ * `file` is for messages, `path` where it is in the image. What was there is freed.
+ */
+int manifest_set_agent(struct manifest *m, int fd, const char *file, const char *path,
+		       struct error *err);
+void manifest_set_uuid(struct manifest *m, const uint8_t uuid[16]);
+
+#endif
