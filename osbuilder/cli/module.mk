@@ -12,6 +12,7 @@ OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LD
 $(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
 $(call OSB_UNIT,source/test_apk)
+$(call OSB_UNIT,source/test_rpm)
 $(call OSB_UNIT,source/test_oci,tests/support/make_archive.c)
 $(call OSB_UNIT,writer/test_dir,tests/support/torture_tree.c)
 $(eval $(call fuzz,manifest,osbuilder codec base,$(OSBUILDER_LDLIBS)))

@@ -13,7 +13,7 @@
  * zstd is undone in the process (no helper program is ever started). Names are bytes, whatever the locale.
  */
 
-enum la_format { LA_TAR, LA_AR };
+enum la_format { LA_TAR, LA_AR, LA_RPM }; /* LA_RPM: a package file, for its cpio payload */
 
 /* Against decompression bombs: -EFBIG with a message when an archive exceeds them. */
 struct la_limits {

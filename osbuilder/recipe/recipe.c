@@ -38,6 +38,7 @@ static void spec_release(struct source_spec *s)
 	free(s->security_mirror);
 	free(s->keyring);
 	free(s->reference);
+	free(s->release);
 }
 
 void recipe_free(struct recipe *r)
@@ -193,7 +194,7 @@ static int read_deb(struct toml_value *t, struct source_spec *s, struct error *e
 	return r < 0 ? r : 0;
 }
 
-static int read_apk(struct toml_value *t, struct source_spec *s, struct error *err)
+static int read_repositories(struct toml_value *t, struct source_spec *s, struct error *err)
 {
 	static const char *const keys[] = { "repositories", "keys", "packages", "omit" };
 	struct strv *const lists[] = { &s->repositories, &s->keys, &s->packages, &s->omit };
@@ -206,6 +207,12 @@ static int read_apk(struct toml_value *t, struct source_spec *s, struct error *e
 		if (r >= 0 && !lists[i]->n && i < 3)
 			r = toml_fail(t, err, "'%s' is missing", keys[i]);
 	}
+	if (r >= 0 && str_eq(s->type, "rpm"))
+		r = get_str(t, "release", &s->release, err);
+	if (r >= 0 && s->release && s->release[strcspn(s->release, " \t\r\n/")])
+		r = toml_fail(toml_find(t, "release"), err, "has unusable characters");
+	if (r >= 0 && str_eq(s->type, "rpm"))
+		r = toml_get_bool(t, "plain_owners", &s->plain_owners, err);
 	return r < 0 ? r : 0;
 }
 
@@ -220,8 +227,8 @@ static int read_source(struct toml_value *t, struct source_spec *s, struct error
 		return toml_fail(toml_find(t, "type"), err, "unknown source type '%s'", s->type);
 	if (str_eq(s->type, "deb"))
 		return read_deb(t, s, err);
-	if (str_eq(s->type, "apk"))
-		return read_apk(t, s, err);
+	if (str_eq(s->type, "apk") || str_eq(s->type, "rpm"))
+		return read_repositories(t, s, err);
 	r = need_str(t, "path", &s->path, err);
 	if (r >= 0 && str_eq(s->type, "oci"))
 		r = get_str(t, "reference", &s->reference, err);

@@ -47,6 +47,10 @@
  *	type = "apk"
  *	repositories = ["https://.../v3.20/main"]  keys = ["keys/....rsa.pub"]  packages = ["bash"]  omit = ["apk-tools"]
  *	[[source]]
+ *	type = "rpm"
+ *	repositories = ["https://..."]  keys = ["keys/..."]  packages = ["bash"]  omit = ["..."]  release = "40"
+ *	plain_owners = true			# default false: refuse files that are not root's or have capabilities
+ *	[[source]]
  *	type = "oci"				# an OCI image layout: a directory or a tar
  *	path = "image"  reference = "v1"  target = "/"
  *

@@ -9,7 +9,8 @@
 #include "base/strbuf.h"
 
 static const struct source_ops *const sources[] = { &source_deb,  &source_dir, &source_tar,
-						    &source_file, &source_oci, &source_apk };
+						    &source_file, &source_oci, &source_apk,
+						    &source_rpm };
 
 const struct source_ops *source_find(const char *type)
 {

@@ -20,6 +20,7 @@
  *   tar   a tar file, plain or compressed by gzip, bzip2, xz or zstd
  *   file  one file of this machine
  *   apk   packages of Alpine: index and package signatures are checked, resolving and unpacking are ours
+ *   rpm   packages by dnf (resolves, fetches) and rpmkeys (verifies), both in a private root; unpacking is ours
  *   oci   a container image: an OCI image layout, as a directory or a tar of one
  */
 
@@ -49,6 +50,8 @@ struct source_spec {
 	struct strv components;
 	struct strv packages;	  /* deb: names as apt takes them; apk: names, or name>=version */
 	struct strv repositories; /* apk: addresses or directories that hold ARCH/APKINDEX.tar.gz */
+	char *release;		  /* rpm: what $releasever stands for; NULL: none */
+	bool plain_owners; /* rpm: owners other than root and capabilities are left out, not refused */
 	struct strv keys; /* apk: public keys (PEM), files relative to the recipe's directory */
 	struct strv
 		omit; /* deb: dependencies that are resolved but not unpacked (dpkg, debconf, ...) */
@@ -76,7 +79,7 @@ struct source_ops {
 		    struct error *err);
 };
 extern const struct source_ops source_deb, source_dir, source_tar, source_file, source_oci,
-	source_apk;
+	source_rpm, source_apk;
 
 /* NULL for a type that does not exist. */
 const struct source_ops *source_find(const char *type);

@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 
 #define UNPACK_CHUNK 65536 /* bytes moved at once */
+#define UNPACK_FLAGS (TREE_ADD_PARENTS | TREE_ADD_FOLLOW)
 
 /* An archive's name for a path: relative, or "./x". What tries to leave the tree is refused here, not repaired. */
 int unpack_check_name(const char *path, struct error *err)
@@ -71,10 +72,27 @@ static int add_xattrs(struct la_archive *a, struct tree_node *n, struct error *e
 	return 0;
 }
 
+/* In cpio archives the content comes with the last of several links. */
+static int add_link(struct tree *t, struct la_archive *a, const char *path, const char *to,
+		    struct error *err)
+{
+	_cleanup_(blob_release) struct blob content = BLOB_INIT;
+	struct tree_node *n = NULL;
+	int r = tree_link(t, path, to, UNPACK_FLAGS, &n, err);
+
+	if (r == 0)
+		r = spool_content(t, a, &content, err);
+	if (r < 0 || !content.size || !S_ISREG(n->inode->mode))
+		return r;
+	blob_release(&n->inode->content);
+	n->inode->content = content;
+	content = (struct blob)BLOB_INIT;
+	return 0;
+}
+
 static int add_entry(struct tree *t, struct la_archive *a, const struct la_entry *e,
 		     const struct source_unpack *u, struct error *err)
 {
-	const unsigned flags = TREE_ADD_PARENTS | TREE_ADD_FOLLOW;
 	_cleanup_free_ char *path = target_path(u, e->path);
 	_cleanup_free_ char *to = e->hardlink ? target_path(u, e->hardlink) : NULL;
 	_cleanup_(blob_release) struct blob content = BLOB_INIT;
@@ -101,13 +119,13 @@ static int add_entry(struct tree *t, struct la_archive *a, const struct la_entry
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (to)
-		return tree_link(t, path, to, flags, NULL, err);
+		return add_link(t, a, path, to, err);
 	if (S_ISREG(e->mode)) {
 		r = spool_content(t, a, &content, err);
 		if (r < 0)
 			return r;
 	}
-	r = tree_add(t, path, &attr, flags, &n, err);
+	r = tree_add(t, path, &attr, UNPACK_FLAGS, &n, err);
 	if (r < 0)
 		return r;
 	return add_xattrs(a, n, err);

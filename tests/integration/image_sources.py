@@ -71,7 +71,6 @@ def as_user():
 TMP = tempfile.mkdtemp(prefix="image_sources-", dir="/var/tmp")
 os.chmod(TMP, 0o755)
 CACHE = os.path.join(TMP, "cache")
-HOME = os.path.join(TMP, "home")  # ours alone, the user's builds do not see it
 count = 0
 
 
@@ -383,6 +382,137 @@ def apk_cases():
         expect(build(r.source(["none"]), ok=False), "the recipe needs 'none', which no repository has")
 
 
+# ---- rpm -------------------------------------------------------------------------------------------------------------
+
+SPEC = """Name: {name}
+Version: {version}
+Release: 1
+Summary: test
+License: none
+BuildArch: noarch
+{more}
+%description
+test
+%post -p <lua>
+error("scripts are never run")
+%install
+mkdir -p %{{buildroot}}/usr/share/{name}
+echo {name}-{version} > %{{buildroot}}/usr/share/{name}/a
+ln %{{buildroot}}/usr/share/{name}/a %{{buildroot}}/usr/share/{name}/b
+ln -s a %{{buildroot}}/usr/share/{name}/c
+%files
+%attr(0640,{owner},root) /usr/share/{name}/a
+/usr/share/{name}/b
+/usr/share/{name}/c
+"""
+
+
+class RpmRepo:
+    def __init__(self, name):
+        for program in ("rpmbuild", "rpmsign", "rpmkeys", "createrepo_c", "gpg", "dnf"):
+            tool(program)
+        self.dir = os.path.join(TMP, name)
+        self.key = f"{self.dir}/key.asc"
+        os.makedirs(f"{self.dir}/repo")
+        os.makedirs(f"{self.dir}/gpg", mode=0o700)
+        self.env = dict(os.environ, HOME=self.dir, GNUPGHOME=f"{self.dir}/gpg")
+        run("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", f"{name} <t@example.org>", "rsa2048", "sign",
+            "never", env=self.env)
+        run("gpg", "--batch", "--armor", "--output", self.key, "--export", env=self.env)
+
+    def add(self, name, version, more="", owner="root", sign=True):
+        write(SPEC.format(name=name, version=version, more=more, owner=owner).encode(), self.dir, f"{name}.spec")
+        run("rpmbuild", "--quiet", "-bb", "--define", f"_topdir {self.dir}/top", "--define", f"_rpmdir {self.dir}/repo", "--define",
+            "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm", "--dbpath", f"{self.dir}/db", f"{self.dir}/{name}.spec",
+            env=self.env)
+        path = f"{self.dir}/repo/{name}-{version}-1.noarch.rpm"
+        if sign:
+            run("rpmsign", "--define", "_gpg_name t@example.org", "--define",
+                f"__gpg {tool('gpg')}", "--addsign", path, env=self.env)
+        return self
+
+    def finish(self):
+        run("createrepo_c", "--quiet", f"{self.dir}/repo")
+        run("gpgconf", "--kill", "all", ok=False, env=self.env)
+        for top, _, files in os.walk(f"{self.dir}/repo"):
+            os.chmod(top, 0o755)
+            for f in files:
+                os.chmod(f"{top}/{f}", 0o644)
+        os.chmod(self.key, 0o644)
+        return self
+
+    def source(self, packages, key=None, more=""):
+        return (f'[[source]]\ntype = "rpm"\nrepositories = ["{self.dir}/repo"]\nkeys = ["{key or self.key}"]\n'
+                f"packages = {json.dumps(packages)}\n{more}")
+
+
+def rpm_cases():
+    repo = None
+
+    @case("rpm: packages and what they need from a signed repository")
+    def _():
+        nonlocal repo
+        r = RpmRepo("rpm")
+        r.add("app", "1.0", "Requires: lib >= 2").add("lib", "1.9").add("lib", "2.0").add("weak", "1").add("owned", "1", owner="games")
+        r.add("unsigned", "1", sign=False)
+        repo = r.finish()
+        root = build(repo.source(["app"]))
+        assert sorted(os.listdir(f"{root}/usr/share")) == ["app", "lib"], os.listdir(f"{root}/usr/share")
+        top = f"{root}/usr/share/app"
+        assert read(top, "a") == b"app-1.0\n" and read(root, "usr/share/lib/a") == b"lib-2.0\n"
+        st = os.stat(f"{top}/a")
+        assert stat.S_IMODE(st.st_mode) == 0o640 and st.st_nlink == 2 and st.st_ino == os.stat(f"{top}/b").st_ino, st
+        assert os.readlink(f"{top}/c") == "a"
+
+    def need_repo():
+        if not repo:
+            raise Skip("no repository could be made")
+        return repo
+
+    @case("rpm: omit, and --offline from the cache gives the same")
+    def _():
+        r = need_repo()
+        source = r.source(["app"], more='omit = ["lib"]\nrelease = "40"\n')
+        first = build(source)
+        assert os.listdir(f"{first}/usr/share") == ["app"]
+        again = build(source, extra=["--offline"])
+        assert read(first, "usr/share/app/a") == read(again, "usr/share/app/a")
+
+    @case("rpm: a package without a signature, and one by another key, are refused by name")
+    def _():
+        r = need_repo()
+        err = build(r.source(["unsigned"]), ok=False)
+        expect(err, "package unsigned-1-1.noarch.rpm: no good signature by a key of the recipe: ")
+        other = RpmRepo("rpm-other").finish()
+        err = build(r.source(["lib"], key=other.key), ok=False)
+        expect(err, "package lib-2.0-1.noarch.rpm: no good signature by a key of the recipe: digests SIGNATURES NOT OK")
+
+    @case("rpm: a package that was changed after signing is refused, also when the repository's index knows it")
+    def _():
+        need_repo()
+        r = RpmRepo("rpm-bad").add("lib", "2.0")
+        path = f"{r.dir}/repo/lib-2.0-1.noarch.rpm"
+        write(flip(-20)(read(path)), path)
+        r.finish()
+        expect(build(r.source(["lib"]), ok=False), "package lib-2.0-1.noarch.rpm: no good signature by a key of the recipe: ")
+
+    @case("rpm: an owner that is not root is refused, or left out when the recipe says so")
+    def _():
+        r = need_repo()
+        expect(build(r.source(["owned"]), ok=False),
+               "package owned-1-1.noarch.rpm: /usr/share/owned/a belongs to games:root (plain_owners would make it root's)")
+        root = build(r.source(["owned"], more="plain_owners = true\n"))
+        assert read(root, "usr/share/owned/a") == b"owned-1\n"
+
+    @case("rpm: a package that nobody has; without dnf, what to install")
+    def _():
+        r = need_repo()
+        expect(build(r.source(["none"]), ok=False), "dnf: No package none available.")
+        os.mkdir(f"{TMP}/nobin")
+        expect(build(r.source(["app"]), ok=False, env={"PATH": f"{TMP}/nobin"}),
+               "rpm sources need dnf, dnf-plugins-core and rpm to be installed")
+
+
 def main():
     global OSBUILDER
     OSBUILDER = shutil.copy(OSBUILDER, os.path.join(TMP, "osbuilder"))
@@ -392,6 +522,7 @@ def main():
         os.chown(CACHE, UNPRIVILEGED, UNPRIVILEGED)
     oci_cases()
     apk_cases()
+    rpm_cases()
     print(f"1..{len(results)}")
     return 0 if all(results) else 1
 
