@@ -9,7 +9,7 @@ $(eval $(call lib,container,$(CONTAINER_SRCS)))
 AGENTINIT_SRCS := guest-agent/init/cmdline.c
 $(eval $(call lib,agentinit,$(AGENTINIT_SRCS)))
 
-$(foreach t,container/test_mountopt container/test_caps cgroup/test_convert cgroup/test_devfilter device/test_device storage/test_storage \
+$(foreach t,container/test_mountopt container/test_caps container/test_identity container/test_mount cgroup/test_convert cgroup/test_devfilter device/test_device storage/test_storage \
 	stdio/test_stream,$(eval $(call unit,guest-agent/$(t),container oci base,)))
 $(eval $(call unit,guest-agent/init/test_cmdline,agentinit base,))
 $(eval $(call fuzz,guest_text,container agentinit oci base,))
