@@ -14,6 +14,7 @@
 #include "pass/pass.h"
 #include "recipe/recipe.h"
 #include "recipe_lock.h"
+#include "sbom.h"
 #include "writer/dir.h"
 
 #define INITRD_GZIP_LEVEL 9
@@ -34,6 +35,8 @@ struct build {
 	int agent_fd;
 	struct manifest m; /* filled on the way; completed for each output */
 	struct output image, initrd;
+	struct sbom *sbom; /* of the tree; one for image and initrd */
+	struct sbom_out image_sbom, initrd_sbom;
 	bool measured;
 	struct measure measure;
 	struct dir_out rootfs;
@@ -45,6 +48,9 @@ static void build_release(struct build *b)
 	output_release(&b->image);
 	output_release(&b->initrd);
 	dir_out_release(&b->rootfs); /* before the tree that it refers to */
+	sbom_out_release(&b->image_sbom);
+	sbom_out_release(&b->initrd_sbom);
+	sbom_free(b->sbom);
 	tree_free(b->tree);
 	recipe_free(b->recipe);
 	manifest_release(&b->m);
@@ -261,6 +267,14 @@ static int write_initrd(struct build *b, struct error *err)
 	return r < 0 ? r : output_describe(&b->initrd, &b->m, err);
 }
 
+/* Beside the output that the manifest describes just now. */
+static int write_sbom(struct build *b, struct sbom_out *o, const char *path, struct error *err)
+{
+	int r = b->sbom ? 0 : sbom_collect(b->tree, &b->sbom, err);
+
+	return r < 0 ? r : sbom_out_write(o, path, b->sbom, &b->m, b->recipe->distro_name, err);
+}
+
 int image_build(const struct image_build_params *p, struct error *err)
 {
 	_cleanup_(build_release) struct build b = { .p = p,
@@ -268,6 +282,8 @@ int image_build(const struct image_build_params *p, struct error *err)
 						    .image = OUTPUT_INIT,
 						    .measure = MEASURE_INIT,
 						    .initrd = OUTPUT_INIT,
+						    .image_sbom = SBOM_OUT_INIT,
+						    .initrd_sbom = SBOM_OUT_INIT,
 						    .rootfs = DIR_OUT_INIT };
 	const struct writer_params dir_params = { .epoch = p->epoch };
 	int r = open_inputs(&b, err);
@@ -278,10 +294,14 @@ int image_build(const struct image_build_params *p, struct error *err)
 		r = make_tree(&b, err);
 	if (r == 0 && p->image_out)
 		r = write_image(&b, err);
+	if (r == 0 && p->image_out)
+		r = write_sbom(&b, &b.image_sbom, p->image_out, err);
 	if (r == 0 && p->rootfs_out) /* before the initrd, which adds to the tree */
 		r = dir_out_write(&b.rootfs, b.tree, AT_FDCWD, p->rootfs_out, &dir_params, err);
 	if (r == 0 && p->initrd_out)
 		r = write_initrd(&b, err);
+	if (r == 0 && p->initrd_out)
+		r = write_sbom(&b, &b.initrd_sbom, p->initrd_out, err);
 	if (r == 0 && p->rootfs_out) /* the one that may still refuse what it finds there */
 		r = dir_out_commit(&b.rootfs, err);
 	if (r == 0 && b.measured)
@@ -292,6 +312,10 @@ int image_build(const struct image_build_params *p, struct error *err)
 		r = measure_commit(&b.measure, err);
 	if (r == 0 && p->initrd_out)
 		r = output_commit(&b.initrd, err);
+	if (r == 0)
+		r = sbom_out_commit(&b.image_sbom, err);
+	if (r == 0)
+		r = sbom_out_commit(&b.initrd_sbom, err);
 	return r;
 }
 

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "compat/elf.h"
+#include "sbom.h"
 
 int output_open(struct output *o, const char *path, struct error *err)
 {
@@ -49,10 +50,15 @@ int output_describe(struct output *o, struct manifest *m, struct error *err)
 
 int output_commit(struct output *o, struct error *err)
 {
+	_cleanup_free_ char *sbom = str_printf("%s" SBOM_SUFFIX, o->path);
 	int r;
 
+	if (!sbom)
+		return error_oom(err);
 	if (unlink(o->manifest_path) < 0 && errno != ENOENT)
 		return error_sys(err, -errno, "cannot remove '%s'", o->manifest_path);
+	if (unlink(sbom) < 0 && errno != ENOENT)
+		return error_sys(err, -errno, "cannot remove '%s'", sbom);
 	r = file_out_commit(&o->file, err);
 	return r < 0 ? r : file_out_commit(&o->manifest, err);
 }

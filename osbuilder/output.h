@@ -20,7 +20,10 @@ struct output {
 int output_open(struct output *o, const char *path, struct error *err);
 /* Fills in size and hash of the finished file and writes its manifest. */
 int output_describe(struct output *o, struct manifest *m, struct error *err);
-/* The old manifest goes first: an interruption leaves an image without a manifest, never one with a wrong manifest. */
+/*
+ * The old manifest and bill of materials go first: an interruption leaves an image without them, never one with wrong ones. Who has a
+ * new bill (sbom_out_commit()) commits it after.
+ */
 int output_commit(struct output *o, struct error *err);
 void output_release(struct output *o);
 

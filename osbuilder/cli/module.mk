@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library of all parts (the engine links it too), the program, and the image targets.
 OSBUILDER_SRCS := $(OSB_TREE_SRCS) $(OSB_SOURCE_SRCS) $(OSB_PASS_SRCS) $(OSB_RECIPE_SRCS) $(OSB_WRITER_SRCS) \
-	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c osbuilder/recipe_lock.c osbuilder/measure.c osbuilder/verify.c
+	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
 # What a program that links libosbuilder, libcodec and libbase needs.
 OSBUILDER_LDLIBS := -larchive -lelf $(OSB_WRITER_LDLIBS) -ljansson -lcrypto
 $(eval $(call lib,osbuilder,$(OSBUILDER_SRCS)))
@@ -9,7 +9,7 @@ $(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c osbuilder/cli/cmd_build.c
 PROGRAMS += $(H)/bin/osbuilder
 
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
-$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest,$(call OSB_UNIT,$(t)))
+$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
 $(call OSB_UNIT,source/test_apk)
 $(call OSB_UNIT,source/test_rpm)
@@ -18,6 +18,7 @@ $(call OSB_UNIT,writer/test_dir,tests/support/torture_tree.c)
 $(eval $(call fuzz,manifest,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 $(eval $(call fuzz,deb,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 $(eval $(call fuzz,apkindex,osbuilder codec base,$(OSBUILDER_LDLIBS)))
+$(eval $(call fuzz,lock,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 $(eval $(call fuzz,oci_layout,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 
 # $(O)/images/ARCH/RECIPE/kata-containers.img and kata-containers-initrd.img, both from one run of osbuilder.

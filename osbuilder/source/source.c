@@ -24,6 +24,7 @@ int source_load(const struct source_spec *s, const struct source_env *env, struc
 		struct error *err)
 {
 	const struct source_ops *ops = source_find(s->type);
+	const size_t before = env->packages ? env->packages->n : 0;
 	int r;
 
 	if (!ops)
@@ -31,6 +32,8 @@ int source_load(const struct source_spec *s, const struct source_env *env, struc
 	r = ops->load(s, env, t, err);
 	if (r < 0)
 		return error_wrap(err, r, "source %s", s->type);
+	for (size_t i = before; env->packages && i < env->packages->n; i++)
+		env->packages->v[i].type = ops->name;
 	return 0;
 }
 
@@ -44,7 +47,7 @@ int source_packages_add(struct source_packages *p, const char *name, const char 
 	if (array_reserve(&p->v, &p->cap, p->n + 1, sizeof(*p->v)) < 0)
 		return -ENOMEM;
 	d = &p->v[p->n++];
-	*d = (struct source_package){ strdup(name), strdup(version), strdup(arch), "" };
+	*d = (struct source_package){ strdup(name), strdup(version), strdup(arch), "", NULL };
 	snprintf(d->sha256, sizeof(d->sha256), "%s", sha256);
 	return d->name && d->version && d->arch ? 0 : -ENOMEM;
 }

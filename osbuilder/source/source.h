@@ -30,6 +30,8 @@
 struct source_package {
 	char *name, *version, *arch;
 	char sha256[2 * SHA_SIZE_256 + 1]; /* of the package file */
+	const char *
+		type; /* of its source, which is purl's word for the kind: "deb", "apk"; a constant; NULL: not known */
 };
 struct source_packages {
 	struct source_package *v;

@@ -27,6 +27,9 @@ static void test_one_shot(void **state)
 	assert_string_equal(hex, SHA256_ABC);
 	assert_int_equal(sha_hex_of(SHA_KIND_512, "abc", 3, hex), 0);
 	assert_string_equal(hex, SHA512_ABC);
+	assert_int_equal(sha_hex_of(SHA_KIND_1, "abc", 3, hex), 0);
+	assert_string_equal(hex, "a9993e364706816aba3e25717850c26c9cd0d89d");
+	assert_int_equal(sha_size(SHA_KIND_1), 20);
 	assert_int_equal(sha_size(SHA_KIND_256), 32);
 	assert_int_equal(sha_size(SHA_KIND_512), 64);
 }

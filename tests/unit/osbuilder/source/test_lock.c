@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/cmocka_all.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "source/lock.h"
+
+#define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define HEAD  "format = 1\nrecipe = \"r\"\narchitecture = \"x86_64\"\n"
+#define ASKED "[[source]]\nsuites = [\"s\"]\ncomponents = [\"main\"]\npackages = [\"a\", \"b\"]\n"
+#define PKG(name, arch, more)                                                       \
+	"{ name = \"" name "\", version = \"1:2+3\", architecture = \"" arch "\", " \
+	"size = 7, sha256 = \"" HEX64 "\", path = \"pool/" name "%2b_1.deb\"" more " },\n"
+#define GOOD HEAD ASKED "resolved = [\n" PKG("a", "all", "") PKG("b", "amd64", "") "]\n"
+
+static int parse(const char *text, struct lock *l, struct error *err)
+{
+	return lock_parse(text, strlen(text), "lock.toml", l, err);
+}
+
+static void test_round_trip(void **state)
+{
+	_cleanup_strbuf_ struct strbuf one = STRBUF_INIT, two = STRBUF_INIT;
+	_cleanup_lock_ struct lock l = { 0 }, again = { 0 };
+	struct error err = ERROR_INIT;
+
+	if (parse(GOOD, &l, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(l.n, 1);
+	assert_string_equal(l.sources[0].packages.v[1], "b");
+	assert_int_equal(l.sources[0].resolved.n, 2);
+	assert_string_equal(l.sources[0].resolved.v[0].version, "1:2+3");
+	assert_string_equal(l.sources[0].resolved.v[1].path, "pool/b%2b_1.deb");
+	assert_int_equal(l.sources[0].resolved.v[1].size, 7);
+	assert_int_equal(lock_to_toml(&l, &one, &err), 0);
+	assert_int_equal(lock_parse(one.buf, one.len, "again", &again, &err), 0);
+	assert_int_equal(lock_to_toml(&again, &two, &err), 0);
+	assert_string_equal(one.buf, two.buf);
+}
+
+static void test_reject(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "", "'format' is missing" },
+		{ "format = 2\n", "lock.toml:1: format: " },
+		{ "format = 1\n", "'recipe' is missing" },
+		{ "format = 1\nrecipe = \"a b\"\n", "recipe: 'a b' is unusable" },
+		{ HEAD "x = 1\n", "x: unknown key" },
+		{ HEAD "source = 1\n", "expected an array" },
+		{ HEAD "[[source]]\n", "'suites' is missing" },
+		{ HEAD "[[source]]\nsuites = [\"a\\nb\"]\n", "is unusable" },
+		{ HEAD ASKED, "'resolved' is missing" },
+		{ HEAD ASKED "resolved = []\n", "'resolved' is missing" },
+		{ HEAD ASKED "resolved = [1]\n", "expected a table" },
+		{ HEAD ASKED "resolved = [" PKG("b", "all", "") PKG("a", "all", "") "]\n",
+		  "'a' is out of order or there twice" },
+		{ HEAD ASKED "resolved = [" PKG("a", "all", "") PKG("a", "all", "") "]\n",
+		  "'a' is out of order or there twice" },
+		{ HEAD ASKED "resolved = [" PKG("a", "all", ", url = 1") "]\n", "unknown key" },
+		{ HEAD ASKED "resolved = [" PKG("", "all", "") "]\n", "name: '' is unusable" },
+		{ HEAD ASKED "resolved = [" PKG("../a", "all", "") "]\n", "leaves the archive" },
+		{ HEAD ASKED "resolved = [{ name = \"a\", version = \"1\", architecture = \"all\", "
+			     "size = 1, sha256 = \"00\", path = \"a\" }]\n",
+		  "is not a SHA-256 of 64 hex digits" },
+		{ HEAD ASKED "resolved = [{ name = \"a\", version = \"1\", architecture = \"all\", "
+			     "size = 0, sha256 = \"" HEX64 "\", path = \"a\" }]\n",
+		  "size: " },
+		{ HEAD ASKED "resolved = [{ name = \"a\", version = \"1\", architecture = \"all\", "
+			     "sha256 = \"" HEX64 "\", path = \"a\" }]\n",
+		  "'size' is missing" },
+		{ HEAD ASKED "resolved = [{ name = \"a\", version = \"1\", architecture = \"all\", "
+			     "size = 1, sha256 = \"" HEX64 "\", path = \"/a\" }]\n",
+		  "'/a' leaves the archive" },
+		{ "format = 1\nformat = 1\n", "lock.toml:2:" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_lock_ struct lock l = { 0 };
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(parse(bad[i][0], &l, &err), -EINVAL);
+		if (!strstr(err.msg, bad[i][1]))
+			fail_msg("case %zu: '%s'", i, err.msg);
+		assert_int_equal(l.n, 0);
+	}
+}
+
+static void test_check(void **state)
+{
+	_cleanup_lock_ struct lock l = { 0 };
+	struct source_spec s = { 0 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(parse(GOOD, &l, &err), 0);
+	assert_int_equal(strv_adds(&s.suites, "s", NULL), 0);
+	assert_int_equal(strv_adds(&s.components, "main", NULL), 0);
+	assert_int_equal(strv_adds(&s.packages, "b", "a", NULL), 0);
+	assert_int_equal(lock_check(&l, &l.sources[0], &s, &err), 0);
+	strv_release(&s.packages);
+	assert_int_equal(strv_adds(&s.packages, "b", "c", NULL), 0);
+	assert_int_equal(lock_check(&l, &l.sources[0], &s, &err), -ESTALE);
+	assert_string_equal(err.msg, "the recipe asks for something else than 'lock.toml' was made "
+				     "for: +c -a (make it again by osbuilder lock)");
+	strv_release(&s.suites);
+	strv_release(&s.components);
+	strv_release(&s.packages);
+}
+
+/* A mirror that apt hides (mirror+file:) has no path that another machine could use. */
+static void test_no_path(void **state)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_lock_ struct lock l = { 0 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(parse(GOOD, &l, &err), 0);
+	free(l.sources[0].resolved.v[0].path);
+	l.sources[0].resolved.v[0].path = NULL;
+	l.sources[0].resolved.v[0].uri = strdup("x:/y");
+	assert_int_equal(lock_to_toml(&l, &out, &err), -ENOTSUP);
+	assert_string_equal(err.msg, "package a cannot be locked: 'x:/y' is below no mirror");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_reject),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_no_path),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
