@@ -25,7 +25,7 @@ static int setup(void **state)
 	struct fixture *f = new0(struct fixture);
 
 	assert_non_null(f);
-	strcpy(f->dir, "/tmp/kata-config-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "%s", "/tmp/kata-config-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->file, sizeof(f->file), "%s/configuration.toml", f->dir);
 	strbuf_init(&f->warnings);

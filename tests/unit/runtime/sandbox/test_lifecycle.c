@@ -246,7 +246,7 @@ static int setup(void **state)
 
 	*state = f;
 	log_init(&(struct log_config){ .name = "test", .source = "test", .fd = -1 });
-	strcpy(f->dir, "/tmp/kata-life-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "%s", "/tmp/kata-life-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->root, sizeof(f->root), "%s/run", f->dir);
 	snprintf(f->bundle, sizeof(f->bundle), "%s/b", f->dir);
