@@ -48,7 +48,8 @@ struct tree_inode {
 	struct blob content;		 /* regular file */
 	struct tree_xattr *xattrs;	 /* sorted by the byte order of the names */
 	size_t n_xattrs;
-	uint32_t origin; /* 1 + index of the package it came from (struct source_packages), 0: of none */
+	uint32_t
+		origin; /* 1 + index of the package it came from (struct source_packages), 0: of none */
 	uint64_t
 		mark; /* scratch of whoever walks the tree (a writer's inode number); 0 after tree_clear_marks() */
 };

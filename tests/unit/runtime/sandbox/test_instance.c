@@ -21,7 +21,7 @@ static char top[64];
 
 static int setup(void **state)
 {
-	strcpy(top, "/tmp/kata-instance-XXXXXX");
+	snprintf(top, sizeof(top), "%s", "/tmp/kata-instance-XXXXXX");
 	assert_non_null(mkdtemp(top));
 	return 0;
 }
