@@ -1,0 +1,358 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Lock files, the package cache and bills of materials, with a signed Debian repository made here: nothing is fetched from
+elsewhere."""
+
+import gzip
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
+AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
+UNPRIVILEGED = 65534
+EPOCH = "1700000000"
+TMP = tempfile.mkdtemp(prefix="image_lock-", dir="/var/tmp")
+REPO, RECIPE, CACHE = (os.path.join(TMP, n) for n in ("repo", "recipe", "cache"))
+LOCK = os.path.join(RECIPE, "lock-x86_64.toml")
+OUTPUTS = ("i.img", "i.img.manifest.json", "i.img.spdx.json", "n.img", "n.img.manifest.json", "n.img.spdx.json")
+KILLS = 10
+results = []
+
+
+class Skip(Exception):
+    pass
+
+
+def case(name):
+    def deco(fn):
+        n = len(results) + 1
+        try:
+            fn()
+            results.append(True)
+            print(f"ok {n} - {name}")
+        except Skip as e:
+            results.append(True)
+            print(f"ok {n} - {name} # SKIP {e}")
+        except Exception as e:  # a test that breaks is a test that fails
+            results.append(False)
+            for line in (str(e) or repr(e)).splitlines():
+                print(f"# {line}")
+            print(f"not ok {n} - {name}")
+        sys.stdout.flush()
+        return fn
+    return deco
+
+
+def run(*argv, ok=True, **kw):
+    p = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **kw)
+    if ok and p.returncode:
+        raise AssertionError(f"{' '.join(argv)}: exit {p.returncode}\n{p.stdout}{p.stderr}")
+    return p
+
+
+def sha256(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+# ---- the repository --------------------------------------------------------------------------------------------------
+
+def make_deb(name, version, text):
+    root = os.path.join(TMP, "deb")
+    os.makedirs(f"{root}/DEBIAN")
+    os.makedirs(f"{root}/usr/share/{name}")
+    with open(f"{root}/DEBIAN/control", "w", encoding="utf-8") as f:
+        f.write(f"Package: {name}\nVersion: {version}\nArchitecture: {'all' if name == 'three' else 'amd64'}\n"
+                f"Maintainer: T <t@example.org>\nDescription: test\n"
+                + ("Depends: two\n" if name == "one" else ""))
+    with open(f"{root}/usr/share/{name}/data", "wb") as f:
+        f.write(text.encode() + random.Random(name).randbytes(1 << 20))
+    arch = "all" if name == "three" else "amd64"
+    pool = f"{REPO}/pool/{name}_{version.replace(':', '%3a')}_{arch}.deb"
+    os.makedirs(f"{REPO}/pool", exist_ok=True)
+    run("dpkg-deb", "--root-owner-group", "-Zxz", "-b", root, pool)
+    shutil.rmtree(root)
+
+
+def publish():
+    """Packages, Release, InRelease of what is in the pool."""
+    dists = f"{REPO}/dists/test"
+    shutil.rmtree(dists, ignore_errors=True)
+    os.makedirs(f"{dists}/main/binary-amd64")
+    text = ""
+    for deb in sorted(os.listdir(f"{REPO}/pool")):
+        path = f"{REPO}/pool/{deb}"
+        text += run("dpkg-deb", "-f", path).stdout.rstrip() + "\n"
+        # the file name in a URI: the % of an epoch is escaped once more
+        text += f"Filename: pool/{deb}\nSize: {os.path.getsize(path)}\nSHA256: {sha256(path)}\n\n"
+    index = f"{dists}/main/binary-amd64/Packages"
+    with open(index, "w", encoding="utf-8") as f:
+        f.write(text)
+    with gzip.open(index + ".gz", "wb") as f:
+        f.write(text.encode())
+    release = "Origin: T\nSuite: test\nCodename: test\nArchitectures: amd64\nComponents: main\n" \
+        f"Date: {time.strftime('%a, %d %b %Y %H:%M:%S UTC', time.gmtime())}\nSHA256:\n"
+    for name in ("main/binary-amd64/Packages", "main/binary-amd64/Packages.gz"):
+        release += f" {sha256(f'{dists}/{name}')} {os.path.getsize(f'{dists}/{name}')} {name}\n"
+    with open(f"{dists}/Release", "w", encoding="utf-8") as f:
+        f.write(release)
+    gpg("--clearsign", "-o", f"{dists}/InRelease", f"{dists}/Release")
+
+
+def gpg(*argv):
+    return run("gpg", "--homedir", f"{TMP}/gnupg", "--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", "", *argv)
+
+
+def setup():
+    for tool in ("gpg", "dpkg-deb", "apt-get"):
+        if not shutil.which(tool):
+            return f"{tool} is not installed"
+    os.chmod(TMP, 0o755)
+    os.mkdir(f"{TMP}/gnupg", 0o700)
+    gpg("--quick-gen-key", "test <t@example.org>", "rsa2048", "sign", "never")
+    gpg("--export", "-o", f"{TMP}/key.gpg")
+    os.chmod(f"{TMP}/key.gpg", 0o644)
+    for name, version in (("one", "1:1.0+a"), ("two", "2"), ("three", "3")):
+        make_deb(name, version, "first")
+    publish()
+    os.mkdir(RECIPE)
+    write_recipe('"one", "three"')
+    shutil.copy(f"{BIN}/osbuilder", f"{TMP}/osbuilder")
+    shutil.copy(AGENT, f"{TMP}/agent")
+    os.chmod(f"{TMP}/agent", 0o755)
+    return None
+
+
+def write_recipe(packages):
+    with open(f"{RECIPE}/recipe.toml", "w", encoding="utf-8") as f:
+        f.write(f'format = 1\nname = "locked"\n[distribution]\nname = "Debian"\n[agent]\npath = "/sbin/init"\n'
+                f'[[source]]\ntype = "deb"\nsuites = ["test"]\ncomponents = ["main"]\npackages = [{packages}]\n'
+                f'mirror = "file:{REPO}"\nkeyring = "{TMP}/key.gpg"\n')
+
+
+# ---- builds ----------------------------------------------------------------------------------------------------------
+
+def command(out, cache, *extra):
+    return [f"{TMP}/osbuilder", "build", "--recipe", RECIPE, "--agent", f"{TMP}/agent", "--arch", "x86_64", "--cache", cache,
+            "--image", f"{out}/i.img", "--initrd", f"{out}/n.img", "--source-date-epoch", EPOCH, *extra]
+
+
+def build(name, *extra, cache=CACHE, ok=True, **kw):
+    out = os.path.join(TMP, name)
+    os.makedirs(out, exist_ok=True)
+    if "user" in kw:
+        os.chown(out, kw["user"], kw["user"])
+    p = run(*command(out, cache, *extra), ok=ok, **kw)
+    return p if not ok else {n: sha256(f"{out}/{n}") for n in OUTPUTS}
+
+
+def lock(*extra, ok=True):
+    return run(f"{TMP}/osbuilder", "lock", "--recipe", RECIPE, "--arch", "x86_64", "--cache", CACHE, *extra, ok=ok)
+
+
+def cached(name):
+    with open(LOCK, encoding="utf-8") as f:
+        digest = re.search(rf'name = "{name}".*sha256 = "(\w+)"', f.read()).group(1)
+    return f"{CACHE}/sha256/{digest[:2]}/{digest}"
+
+
+def check_described(out):
+    """Whatever lies there under its final name is right: a manifest or bill fits the file beside it."""
+    for name in ("i.img", "n.img"):
+        path = f"{out}/{name}"
+        if not os.path.exists(path):
+            assert not os.path.exists(path + ".manifest.json") and not os.path.exists(path + ".spdx.json"), os.listdir(out)
+            continue
+        with open(path, "rb") as f:
+            digest = hashlib.sha512(f.read()).hexdigest()
+        if os.path.exists(path + ".manifest.json"):
+            with open(path + ".manifest.json", encoding="utf-8") as f:
+                assert json.load(f)["sha512"] == digest, path
+        if os.path.exists(path + ".spdx.json"):
+            with open(path + ".spdx.json", encoding="utf-8") as f:
+                assert json.load(f)["packages"][0]["checksums"][0]["checksumValue"] == digest, path
+
+
+def check_store():
+    for top, _, names in os.walk(f"{CACHE}/sha256"):
+        for n in names:
+            assert n.startswith(".tmp-") or sha256(f"{top}/{n}") == n, n
+
+
+def main():
+    why = setup()
+    if why:
+        print(f"1..0 # SKIP {why}")
+        return 0
+    want = {}
+
+    @case("osbuilder lock writes the exact packages, the same bytes again")
+    def _():
+        assert lock().stdout == LOCK + "\n"
+        with open(LOCK, encoding="utf-8") as f:
+            text = f.read()
+        names = re.findall(r'\{ name = "(\w+)", version = "([^"]+)", architecture = "(\w+)"', text)
+        assert names == [("one", "1:1.0+a", "amd64"), ("three", "3", "all"), ("two", "2", "amd64")], text
+        assert f'size = {os.path.getsize(f"{REPO}/pool/two_2_amd64.deb")}, sha256 = "{sha256(f"{REPO}/pool/two_2_amd64.deb")}", ' \
+            'path = "pool/two_2_amd64.deb"' in text, text
+        lock()
+        with open(LOCK, encoding="utf-8") as f:
+            assert f.read() == text
+
+    @case("--locked without a lock file is refused; --no-lock and no lock file give what the lock gives")
+    def _():
+        want.update(build("locked", "--locked"))
+        assert build("ignored", "--no-lock") == want
+        os.rename(LOCK, LOCK + ".away")
+        p = build("refused", "--locked", ok=False)
+        assert p.returncode == 1 and p.stderr == \
+            f"osbuilder: recipe 'locked': there is no '{LOCK}' (osbuilder lock makes it)\n", p.stderr
+        assert build("without") == want
+        os.rename(LOCK + ".away", LOCK)
+
+    @case("with a full cache no program is started, and the repository may be gone")
+    def _():
+        if not want:
+            raise Skip("nothing was built")
+        os.rename(REPO, REPO + ".away")
+        try:
+            assert build("offline", "--offline", env=dict(os.environ, PATH="/nonexistent")) == want
+        finally:
+            os.rename(REPO + ".away", REPO)
+
+    @case("a cold cache, another user, umask, time zone and locale give the same bytes")
+    def _():
+        kw = {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+        cold = os.path.join(TMP, "cold")
+        os.mkdir(cold)
+        if kw:
+            os.chown(cold, UNPRIVILEGED, UNPRIVILEGED)
+        got = build("other", cache=cold, umask=0o077, env=dict(os.environ, TZ="Asia/Tokyo", LC_ALL="C.UTF-8"), **kw)
+        assert got == want
+
+    @case("a damaged file in the cache is said, never used, and fetched again")
+    def _():
+        path = cached("two")
+        for damage in (lambda d: b"\0" + d[1:], lambda d: d[:-1]):
+            with open(path, "rb") as f:
+                data = f.read()
+            with open(path, "wb") as f:
+                f.write(damage(data))
+            p = build("damaged", "--offline", ok=False)
+            assert p.returncode == 1 and "the cache lacks 1 package (the first is two 2), and --offline forbids" in p.stderr, p.stderr
+            p = run(*command(f"{TMP}/damaged", CACHE))
+            warnings = [x for x in p.stderr.splitlines() if x]
+            short = damage(b"xx") == b"x"
+            assert len(warnings) == (0 if short else 1), p.stderr  # a file of the wrong size is no hit at all
+            assert short or "osbuilder: warning: package two: the cached file has SHA-256" in warnings[0], p.stderr
+            assert {n: sha256(f"{TMP}/damaged/{n}") for n in OUTPUTS} == want
+            check_store()
+
+    @case("a recipe that asks for something else does not fit its lock")
+    def _():
+        write_recipe('"one", "two", "three"')
+        p = build("drift", ok=False)
+        assert p.returncode == 1 and f"asks for something else than '{LOCK}' was made for: +two (make it again" in p.stderr, p.stderr
+        write_recipe('"one", "three"')
+
+    @case("what is not offered any more is listed")
+    def _():
+        shutil.copytree(f"{REPO}/pool", f"{TMP}/pool.old")
+        os.unlink(f"{REPO}/pool/two_2_amd64.deb")
+        make_deb("two", "2.1", "second")
+        os.unlink(f"{REPO}/pool/three_3_all.deb")
+        make_deb("three", "3", "other content")
+        publish()
+        assert build("held", "--offline") == want  # the cache still has them
+        p = build("moved", cache=f"{TMP}/empty", ok=False)
+        assert p.returncode == 1 and "2 packages cannot be had as wanted: three 3 all, two 2 amd64 (" in p.stderr, p.stderr
+        assert os.listdir(f"{TMP}/moved") == []
+        shutil.rmtree(f"{REPO}/pool")
+        os.rename(f"{TMP}/pool.old", f"{REPO}/pool")
+        publish()
+
+    @case("a lock file that is not one is refused with its line")
+    def _():
+        with open(LOCK, encoding="utf-8") as f:
+            text = f.read()
+        with open(LOCK, "w", encoding="utf-8") as f:
+            f.write(text.replace('sha256 = "', 'sha256 = "x', 1))
+        p = build("broken", ok=False)
+        assert p.returncode == 1 and f"{LOCK}:11: " in p.stderr and "is not a SHA-256" in p.stderr, p.stderr
+        with open(LOCK, "w", encoding="utf-8") as f:
+            f.write(text)
+
+    @case("two builds at once with one empty cache and one output both succeed")
+    def _():
+        shutil.rmtree(CACHE)
+        out = os.path.join(TMP, "both")
+        os.mkdir(out)
+        with subprocess.Popen(command(out, CACHE), stderr=subprocess.PIPE) as a, \
+                subprocess.Popen(command(out, CACHE), stderr=subprocess.PIPE) as b:
+            said = a.communicate()[1] + b.communicate()[1]
+        assert a.returncode == 0 and b.returncode == 0, said
+        assert {n: sha256(f"{out}/{n}") for n in OUTPUTS} == want
+        check_store()
+
+    @case(f"killed at {KILLS} random moments: nothing under a final name is wrong, and the next build succeeds")
+    def _():
+        out, rnd = os.path.join(TMP, "killed"), random.Random(7)
+        os.mkdir(out)
+        begin = time.monotonic()
+        run(*command(out, CACHE))
+        whole = time.monotonic() - begin
+        for i in range(KILLS):
+            if i % 2:
+                shutil.rmtree(CACHE)
+            with subprocess.Popen(command(out, CACHE), stderr=subprocess.DEVNULL) as p:
+                time.sleep(rnd.random() * whole)
+                p.send_signal(signal.SIGKILL)
+            check_described(out)
+            check_store()
+        run(*command(out, CACHE))
+        assert {n: sha256(f"{out}/{n}") for n in OUTPUTS} == want
+
+    @case("the bill of materials names what is in the image")
+    def _():
+        with open(f"{TMP}/locked/i.img.spdx.json", encoding="utf-8") as f:
+            d = json.load(f)
+        assert d["spdxVersion"] == "SPDX-2.3" and d["creationInfo"]["created"] == "2023-11-14T22:13:20Z", d["creationInfo"]
+        pkgs = {p["name"]: p for p in d["packages"]}
+        assert sorted(pkgs) == ["kata-agent", "locked", "one", "three", "two"], pkgs
+        one = pkgs["one"]
+        assert one["versionInfo"] == "1:1.0+a" and one["externalRefs"][0]["referenceLocator"] == \
+            "pkg:deb/debian/one@1%3A1.0%2Ba?arch=amd64", one
+        ids = {x["SPDXID"]: x for x in d["packages"] + d["files"]}
+        owner = {}
+        for r in d["relationships"]:
+            assert r["relatedSpdxElement"] in ids and r["spdxElementId"] in {*ids, "SPDXRef-DOCUMENT"}, r
+            owner[r["relatedSpdxElement"]] = r["spdxElementId"]
+        files = {f["fileName"]: f for f in d["files"]}
+        data = files["./usr/share/one/data"]
+        content = b"first" + random.Random("one").randbytes(1 << 20)
+        sums = {c["algorithm"]: c["checksumValue"] for c in data["checksums"]}
+        assert sums == {"SHA1": hashlib.sha1(content).hexdigest(), "SHA256": hashlib.sha256(content).hexdigest()}, sums
+        assert owner[data["SPDXID"]] == one["SPDXID"]
+        assert owner[files["./sbin/init"]["SPDXID"]] == "SPDXRef-Agent"
+        code = hashlib.sha1(sums["SHA1"].encode()).hexdigest()
+        assert one["packageVerificationCode"]["packageVerificationCodeValue"] == code, one
+
+    print(f"1..{len(results)}")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    try:
+        status = main()
+    finally:
+        shutil.rmtree(TMP, ignore_errors=True)
+    sys.exit(status)
