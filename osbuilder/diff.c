@@ -126,11 +126,12 @@ static int compare_xattrs(struct diff *d, const struct tree_node *n, const struc
 		const struct tree_xattr *y = k < b->n_xattrs ? &b->xattrs[k] : NULL;
 		int c = !x ? 1 : !y ? -1 : strcmp(x->name, y->name);
 
-		if (c < 0)
+		if (x && c < 0)
 			r = changed(d, n, "xattr %s only in the first", x->name);
-		else if (c > 0)
+		else if (y && c > 0)
 			r = changed(d, n, "xattr %s only in the second", y->name);
-		else if (x->len != y->len || (x->len && memcmp(x->value, y->value, x->len) != 0))
+		else if (x && y &&
+			 (x->len != y->len || (x->len && memcmp(x->value, y->value, x->len) != 0)))
 			r = changed(d, n, "xattr %s differs", x->name);
 		i += c <= 0;
 		k += c >= 0;
@@ -143,12 +144,12 @@ static int first_name(struct diff *d, unsigned side, struct tree_node *n, struct
 {
 	struct tree_inode *in = n->inode;
 
-	if (in->mark) {
+	if (in->mark && in->mark <= d->n_first[side]) {
 		*ret = d->first[side][in->mark - 1];
 		return 0;
 	}
 	if (array_reserve(&d->first[side], &d->cap_first[side], d->n_first[side] + 1,
-			  sizeof(*d->first[side])) < 0)
+			  sizeof(struct tree_node *)) < 0)
 		return error_oom(d->err);
 	d->first[side][d->n_first[side]++] = n;
 	in->mark = d->n_first[side];
@@ -231,11 +232,11 @@ static int compare_dirs(struct diff *d, struct tree_node *a, struct tree_node *b
 		int c = !x ? 1 : !y ? -1 : compare_names(x, y);
 		bool down = false;
 
-		if (c < 0)
+		if (x && c < 0)
 			r = emit(d, '-', x, NULL);
-		else if (c > 0)
+		else if (y && c > 0)
 			r = emit(d, '+', y, NULL);
-		else
+		else if (x && y)
 			r = compare_nodes(d, x, y, &down);
 		if (r == 0 && down)
 			r = compare_dirs(d, x, y);

@@ -116,7 +116,7 @@ static void foreign(const char *tool, const char *fs, const char *fmt)
 {
 	_cleanup_tree_ struct tree *want = NULL, *got = NULL;
 	char *dir;
-	_cleanup_free_ char *root = NULL, *image = NULL, *cmd = NULL;
+	_cleanup_free_ char *root = NULL, *image = NULL;
 	struct error err = ERROR_INIT;
 
 	if (!tool_have(tool)) {
