@@ -115,7 +115,7 @@ static int take_package(const struct source_env *env, struct tree *t, const char
 		 source_packages_add(env->packages, p->name, p->version, p->arch, hex) < 0)
 		r = error_oom(err);
 	munmap((void *)map, len);
-	if (r == -EBADMSG && fetch_is_remote(repo))
+	if (r == -EBADMSG && path && fetch_is_remote(repo))
 		unlink(path); /* the next build fetches it again */
 	return r;
 }

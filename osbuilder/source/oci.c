@@ -88,7 +88,7 @@ static int read_blob_text(struct tree *layout, const struct oci_desc *d, struct 
 	const struct blob *b = NULL;
 	int r = oci_find_blob(layout, d, &b, err);
 
-	if (r < 0)
+	if (r < 0 || !b)
 		return r;
 	r = read_text(b, out, err);
 	return r < 0 ? error_prefix(err, "blob %s", d->digest) : 0;

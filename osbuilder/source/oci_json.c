@@ -59,7 +59,7 @@ static bool valid_digest(const char *s)
 
 int oci_read_desc(const struct json_value *v, struct oci_desc *ret, struct error *err)
 {
-	const char *type = NULL, *digest = NULL;
+	const char *type = "", *digest = "";
 	struct oci_desc d = { 0 };
 	size_t i = 0;
 	int r = json_need_string(v, "mediaType", &type, err);

@@ -9,14 +9,17 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
+AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
 OSBUILDER = os.path.join(BIN, "osbuilder")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EPOCH = 1700000000
@@ -74,7 +77,7 @@ CACHE = os.path.join(TMP, "cache")
 count = 0
 
 
-def build(source, ok=True, extra=(), env=None):
+def build(source, ok=True, extra=(), env=None, output="--rootfs"):
     """A root file system from a recipe with this [[source]]; the directory, or what was said on failure."""
     global count
     count += 1
@@ -86,7 +89,7 @@ def build(source, ok=True, extra=(), env=None):
     with open(f"{top}/recipe/recipe.toml", "w", encoding="utf-8") as f:
         f.write('format = 1\nname = "test"\n' + source)
     full = dict(os.environ, OSBUILDER_CACHE=CACHE, TMPDIR=f"{top}/out", **(env or {}))
-    p = run(OSBUILDER, "build", "--recipe", f"{top}/recipe", "--arch", "x86_64", "--rootfs", f"{top}/out/root",
+    p = run(OSBUILDER, "build", "--recipe", f"{top}/recipe", "--arch", "x86_64", output, f"{top}/out/root",
             "--source-date-epoch", str(EPOCH), *extra, ok=False, cwd=ROOT, env=full, **as_user())
     if ok:
         assert p.returncode == 0 and not p.stderr, p.stderr
@@ -513,6 +516,95 @@ def rpm_cases():
                "rpm sources need dnf, dnf-plugins-core and rpm to be installed")
 
 
+# ---- the recipes that use them -----------------------------------------------------------------------------------------
+
+def recipe_text(name, **values):
+    """The recipe with other values for some keys of its source."""
+    with open(f"{ROOT}/recipes/{name}/recipe.toml", encoding="utf-8") as f:
+        text = f.read()
+    for key, value in values.items():
+        text, n = re.subn(rf"^{key} = (\[[^]]*\]|\"[^\"]*\")$", lambda _: f"{key} = {json.dumps(value)}", text, flags=re.M)
+        assert n == 1, f"{name}: {n} keys {key}"
+    return text
+
+
+def packages_of(name):
+    with open(f"{ROOT}/recipes/{name}/recipe.toml", "rb") as f:
+        return tomllib.load(f)["source"][0]["packages"]
+
+
+def check_recipe(text, name, files):
+    """The recipe makes an initrd in which these names are."""
+    agent = shutil.copy(AGENT, os.path.join(TMP, "agent"))
+    text = text.replace("format = 1\n", "").replace(f'name = "{name}"\n', "", 1)
+    with gzip.open(build(text, extra=["--agent", agent], output="--initrd")) as f:
+        data = f.read()
+    for path in files + ["sbin/init", "usr/bin/kata-agent", "var/lib/osbuilder/osbuilder.yaml"]:
+        assert f"{path}\0".encode() in data, f"{path} is missing"
+    assert b'- "bash"' in data and b"pruned" not in data
+
+
+def recipe_cases():
+    @case("recipe alpine builds from a local repository with its packages")
+    def _():
+        r = ApkRepo("apk-alpine")
+        for p in packages_of("alpine"):
+            r.add(p, "1.0-r0", [(f"usr/share/{p}", b"x"), (f"usr/share/man/{p}", b"pruned")])
+        r.finish()
+        check_recipe(recipe_text("alpine", repositories=[r.dir], keys=[r.key + ".pub"]), "alpine", ["bin/ls", "usr/share/musl"])
+
+    @case("recipe fedora builds from a local repository with its packages")
+    def _():
+        r = RpmRepo("rpm-fedora")
+        for p in packages_of("fedora"):
+            r.add(p, "1.0", owner="games" if p == "setup" else "root")
+        r.finish()
+        check_recipe(recipe_text("fedora", repositories=[f"{r.dir}/repo"], keys=[r.key]), "fedora", ["usr/share/bash/a", "usr/share/setup/a"])
+
+    @case("recipe ubuntu builds from a local repository with its packages")
+    def _():
+        d = ubuntu_repo()
+        text = recipe_text("ubuntu", mirror=f"file://{d}", security_mirror=f"file://{d}", keyring=f"{d}/key.gpg")
+        check_recipe(text, "ubuntu", ["usr/share/test/bash", "etc/passwd", "usr/sbin/iptables"])
+
+
+def ubuntu_repo():
+    """A signed archive of three suites; all packages are in the first."""
+    for program in ("dpkg-deb", "gpg", "apt-get"):
+        tool(program)
+    d = f"{TMP}/ubuntu"
+    os.makedirs(f"{d}/gpg", mode=0o700)
+    env = dict(os.environ, HOME=d, GNUPGHOME=f"{d}/gpg")
+    run("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", "ubuntu <t@example.org>", "rsa2048", "sign", "never", env=env)
+    run("gpg", "--batch", "--output", f"{d}/key.gpg", "--export", env=env)
+    os.chmod(f"{d}/key.gpg", 0o644)
+    # what the recipe copies comes from these packages
+    more = {"base-passwd": ["base-passwd/passwd.master", "base-passwd/group.master"], "base-files": ["base-files/profile"],
+            "libc-bin": ["libc-bin/nsswitch.conf"]}
+    index = ""
+    for name in packages_of("ubuntu"):
+        control = f"Package: {name}\nVersion: 1.0\nArchitecture: amd64\nMaintainer: t <t@example.org>\nDescription: test\n"
+        write(control.encode(), f"{d}/tree-{name}/DEBIAN/control")
+        for path in [f"test/{name}"] + more.get(name, []):
+            write(b"x\n", f"{d}/tree-{name}/usr/share/{path}")
+        deb = f"{d}/pool/{name}_1.0_amd64.deb"
+        os.makedirs(f"{d}/pool", exist_ok=True)
+        run("dpkg-deb", "--root-owner-group", "-Znone", "--build", f"{d}/tree-{name}", deb)
+        data = read(deb)
+        index += control + f"Filename: pool/{os.path.basename(deb)}\nSize: {len(data)}\nSHA256: {sha256(data)}\n\n"
+    for suite in ("noble", "noble-updates", "noble-security"):
+        release = f"Origin: Ubuntu\nSuite: {suite}\nCodename: noble\nArchitectures: amd64\nComponents: main universe\n"
+        release += "Date: Thu, 25 Apr 2024 15:10:33 UTC\nSHA256:\n"
+        for component in ("main", "universe"):
+            data = index.encode() if (suite, component) == ("noble", "main") else b""
+            write(data, f"{d}/dists/{suite}/{component}/binary-amd64/Packages")
+            release += f" {sha256(data)} {len(data)} {component}/binary-amd64/Packages\n"
+        write(release.encode(), f"{d}/dists/{suite}/Release")
+        run("gpg", "--batch", "--clearsign", "--output", f"{d}/dists/{suite}/InRelease", f"{d}/dists/{suite}/Release", env=env)
+    run("gpgconf", "--kill", "all", ok=False, env=env)
+    return d
+
+
 def main():
     global OSBUILDER
     OSBUILDER = shutil.copy(OSBUILDER, os.path.join(TMP, "osbuilder"))
@@ -523,6 +615,7 @@ def main():
     oci_cases()
     apk_cases()
     rpm_cases()
+    recipe_cases()
     print(f"1..{len(results)}")
     return 0 if all(results) else 1
 
