@@ -12,6 +12,7 @@
 #include "measure.h"
 #include "output.h"
 #include "pass/pass.h"
+#include "sbom.h"
 #include "writer/le.h"
 #include "writer/writer.h"
 
@@ -38,12 +39,16 @@ struct seal {
 	uint64_t free_bytes;
 	struct output out;
 	struct measure measure;
+	struct sbom *sbom;
+	struct sbom_out sbom_out;
 };
 
 static void seal_release(struct seal *s)
 {
 	output_release(&s->out);
 	measure_release(&s->measure);
+	sbom_out_release(&s->sbom_out);
+	sbom_free(s->sbom);
 	tree_free(s->tree);
 	manifest_release(&s->m);
 	fd_close(s->agent_fd);
@@ -220,6 +225,21 @@ static int prepare_measure(struct seal *s, const char *out, struct error *err)
 	return r;
 }
 
+/* Files of packages are not known as such in an image that was read. */
+static int write_sbom(struct seal *s, const char *out, struct error *err)
+{
+	int r;
+
+	if (s->m.packages.n) {
+		if (s->p->warn)
+			s->p->warn("the bill of materials (" SBOM_SUFFIX ") of a sealed image with "
+				   "packages cannot be made; an old one is removed");
+		return 0;
+	}
+	r = sbom_collect(s->tree, &s->sbom, err);
+	return r < 0 ? r : sbom_out_write(&s->sbom_out, out, s->sbom, &s->m, NULL, err);
+}
+
 int image_seal(const struct image_seal_params *p, struct error *err)
 {
 	_cleanup_(seal_release) struct seal s = {
@@ -247,9 +267,13 @@ int image_seal(const struct image_seal_params *p, struct error *err)
 		r = s.m.is_initrd ? write_initrd(&s, err) : write_disk(&s, err);
 	if (r == 0)
 		r = output_describe(&s.out, &s.m, err);
+	if (r == 0)
+		r = write_sbom(&s, out, err);
 	if (r == 0 && s.m.measured)
 		r = measure_retract(&s.measure, err);
 	if (r == 0)
 		r = output_commit(&s.out, err);
-	return r == 0 && s.m.measured ? measure_commit(&s.measure, err) : r;
+	if (r == 0 && s.m.measured)
+		r = measure_commit(&s.measure, err);
+	return r == 0 && s.sbom ? sbom_out_commit(&s.sbom_out, err) : r;
 }

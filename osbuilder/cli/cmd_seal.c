@@ -30,7 +30,7 @@ static const struct option options[] = {
 
 int cli_seal(int argc, char **argv, struct error *err)
 {
-	struct image_seal_params p = { 0 };
+	struct image_seal_params p = { .warn = cli_warn };
 	int c;
 
 	opterr = 0;
