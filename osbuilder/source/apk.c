@@ -136,7 +136,7 @@ static int apk_load(const struct source_spec *s, const struct source_env *env, s
 		r = load_index(&x, env, s->repositories.v[i], (uint32_t)i, &keys, err);
 	if (r == 0)
 		r = apk_solve(&x, &s->packages, &chosen, &n, err);
-	for (size_t i = 0; r == 0 && i < n; i++) {
+	for (size_t i = 0; r == 0 && x.v && i < n; i++) {
 		const struct apk_package *p = &x.v[chosen[i]];
 
 		if (strv_has(&s->omit, p->name))

@@ -179,7 +179,7 @@ static int try_manifest(const struct json_value *v, const struct oci_query *q, s
 			struct oci_desc *ret, struct error *err)
 {
 	const char *name = NULL, *digest = NULL;
-	struct oci_desc d;
+	struct oci_desc d = { 0 };
 	int r = read_name(v, &name, err);
 
 	if (r >= 0)
