@@ -132,7 +132,7 @@ static int hash_all(struct sbom *s, struct error *err)
 
 	n = MIN(n, (size_t)SBOM_THREADS_MAX);
 	n = MIN(n, s->n_sums + 1);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < SBOM_THREADS_MAX; i++)
 		t[i].h = &h;
 	for (size_t i = 1; i < n; i++) /* a thread that cannot be had is done without */
 		t[i].started = pthread_create(&t[i].id, NULL, hash_run, &t[i]) == 0;

@@ -181,7 +181,7 @@ static int read_round(struct pool *p, struct tree *t, bool *ret_again, struct er
 		if (!p->jobs[i].done)
 			p->order[p->n_order++] = &p->jobs[i];
 	}
-	qsort(p->order, p->n_order, sizeof(*p->order), by_size);
+	qsort(p->order, p->n_order, sizeof(struct job *), by_size);
 	r = pool_run(p, t, err);
 	*ret_again = false;
 	for (size_t i = 0; r == 0 && i < p->n; i++) {
