@@ -187,7 +187,7 @@ static void test_specs(void **state)
 	assert_int_equal(source_load(&s, &env, t, &err), -ENOTDIR);
 	s.type = (char *)"rpm";
 	assert_int_equal(source_load(&s, &env, t, &err), -EINVAL);
-	assert_string_equal(err.msg, "unknown source type 'rpm'");
+	assert_string_equal(err.msg, "unknown source type 'pacman'");
 	tree_free(t);
 }
 
