@@ -185,7 +185,7 @@ static void test_specs(void **state)
 	s.type = (char *)"dir";
 	s.path = (char *)"f";
 	assert_int_equal(source_load(&s, &env, t, &err), -ENOTDIR);
-	s.type = (char *)"rpm";
+	s.type = (char *)"pacman";
 	assert_int_equal(source_load(&s, &env, t, &err), -EINVAL);
 	assert_string_equal(err.msg, "unknown source type 'pacman'");
 	tree_free(t);
