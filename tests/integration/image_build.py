@@ -14,60 +14,15 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
 AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
 BUILD = os.path.abspath(os.environ.get("KATA_BUILD", "build"))
 OSBUILDER = os.path.join(BIN, "osbuilder")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EPOCH = "1700000000"
-UNPRIVILEGED = 65534
-
-results = []
-
-
-class Skip(Exception):
-    pass
-
-
-def case(name):
-    def deco(fn):
-        n = len(results) + 1
-        try:
-            fn()
-            results.append(True)
-            print(f"ok {n} - {name}")
-        except Skip as e:
-            results.append(True)
-            print(f"ok {n} - {name} # SKIP {e}")
-        except Exception as e:  # a test that breaks is a test that fails
-            results.append(False)
-            for line in str(e).splitlines() or [repr(e)]:
-                print(f"# {line}")
-            print(f"not ok {n} - {name}")
-        return fn
-    return deco
-
-
-def tool(name):
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if not path:
-        raise Skip(f"{name} is not installed")
-    return path
-
-
-def run(*argv, ok=True, **kw):
-    p = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, **kw)
-    if ok and p.returncode:
-        raise AssertionError(f"{' '.join(argv)}: exit {p.returncode}\n{p.stdout}{p.stderr}")
-    return p
-
-
-def as_user():
-    """Arguments for subprocess: root gives itself up; an ordinary user stays what it is."""
-    if os.geteuid() == 0:
-        return {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
-    return {}
-
 
 def build(recipe, out, *extra, ok=True, agent=None, umask=0o022, user=True):
     # what differs between two builds: umask, place of temporary files, time zone

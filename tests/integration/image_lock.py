@@ -16,47 +16,17 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from cases import Skip, UNPRIVILEGED, case, results, run, tool  # noqa: E402
+
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
 AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
-UNPRIVILEGED = 65534
 EPOCH = "1700000000"
 TMP = tempfile.mkdtemp(prefix="image_lock-", dir="/var/tmp")
 REPO, RECIPE, CACHE = (os.path.join(TMP, n) for n in ("repo", "recipe", "cache"))
 LOCK = os.path.join(RECIPE, "lock-x86_64.toml")
 OUTPUTS = ("i.img", "i.img.manifest.json", "i.img.spdx.json", "n.img", "n.img.manifest.json", "n.img.spdx.json")
 KILLS = 10
-results = []
-
-
-class Skip(Exception):
-    pass
-
-
-def case(name):
-    def deco(fn):
-        n = len(results) + 1
-        try:
-            fn()
-            results.append(True)
-            print(f"ok {n} - {name}")
-        except Skip as e:
-            results.append(True)
-            print(f"ok {n} - {name} # SKIP {e}")
-        except Exception as e:  # a test that breaks is a test that fails
-            results.append(False)
-            for line in (str(e) or repr(e)).splitlines():
-                print(f"# {line}")
-            print(f"not ok {n} - {name}")
-        sys.stdout.flush()
-        return fn
-    return deco
-
-
-def run(*argv, ok=True, **kw):
-    p = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **kw)
-    if ok and p.returncode:
-        raise AssertionError(f"{' '.join(argv)}: exit {p.returncode}\n{p.stdout}{p.stderr}")
-    return p
 
 
 def sha256(path):
