@@ -81,7 +81,7 @@ static int read_package(struct toml_value *t, struct lock_package *p, struct err
 		r = need_string(t, "path", PATH_CHARS, LOCK_PATH_MAX, &p->path, err);
 	if (r == 0 && !path_is_clean(p->path))
 		r = toml_fail(toml_find(t, "path"), err, "'%.100s' leaves the archive", p->path);
-	if (r < 0)
+	if (r != 0 || !sha)
 		return r;
 	memcpy(p->sha256, sha, sizeof(p->sha256));
 	r = toml_get_int(t, "size", 1, (int64_t)STORE_FILE_MAX, &size, err);
