@@ -148,6 +148,8 @@ static int run(const struct rpm_root *root, const struct strv *argv, struct strb
 	p.path = argv->v[0];
 	p.argv = argv->v;
 	p.envp = env.v;
+	/* dnf asks for the working directory's path, which the user may not be able to reach. */
+	p.cwd = root->dir;
 	r = process_run(&p, out, text, &status, err);
 	if (r < 0)
 		return error_prefix(err, RPM_NEEDED);
