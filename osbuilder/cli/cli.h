@@ -2,6 +2,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <stdint.h>
 #include "base/error.h"
 
 /*
@@ -15,6 +16,13 @@ int cli_diff(int argc, char **argv, struct error *err);
 int cli_seal(int argc, char **argv, struct error *err);
 int cli_verify(int argc, char **argv, struct error *err);
 int cli_lock(int argc, char **argv, struct error *err);
+int cli_pack(int argc, char **argv, struct error *err);
+
+/*
+ * The time of the build: the value of --source-date-epoch when it was given, else $SOURCE_DATE_EPOCH. 1: *ret is set; 0: neither is
+ * there; -EINVAL.
+ */
+int cli_epoch(const char *option, int64_t *ret, struct error *err);
 
 /* For image_build_params.warn: one line on standard error. */
 void cli_warn(const char *line);

@@ -80,20 +80,6 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* File systems hold times as 34 bits from 1901 on (ext4 with extra bits); upstream tools take 32 bits. Take those. */
-#define EPOCH_MAX INT64_C(0xffffffff)
-
-static int read_epoch(const char *text, const char *from, int64_t *ret, struct error *err)
-{
-	uint64_t v;
-
-	if (parse_u64(text, 10, &v) < 0 || v > (uint64_t)EPOCH_MAX)
-		return error_set(err, -EINVAL, "%s: '%s' is not a number of seconds from 0 to %lld",
-				 from, text, (long long)EPOCH_MAX);
-	*ret = (int64_t)v;
-	return 0;
-}
-
 #define ALIGN_MIB_MAX 65536
 
 static int read_mib(const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *ret,
@@ -223,10 +209,7 @@ int cli_build(int argc, char **argv, struct error *err)
 		return error_set(err, -EINVAL, "build: --recipe is missing");
 	if (!p.image_out && !p.initrd_out && !p.rootfs_out)
 		return error_set(err, -EINVAL, "build: --image, --initrd or --rootfs is missing");
-	if (epoch)
-		r = read_epoch(epoch, "--source-date-epoch", &p.epoch, err);
-	else if (getenv("SOURCE_DATE_EPOCH"))
-		r = read_epoch(getenv("SOURCE_DATE_EPOCH"), "SOURCE_DATE_EPOCH", &p.epoch, err);
+	r = cli_epoch(epoch, &p.epoch, err);
 	if (r < 0)
 		return r;
 	if (!p.arch) {

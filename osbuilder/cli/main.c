@@ -17,6 +17,7 @@ static const struct cli_command {
 	{ "verify", cli_verify, "check an image or initrd against its manifest and hash tree" },
 	{ "extract", cli_extract, "take the files out of an image or initrd" },
 	{ "diff", cli_diff, "compare the files of two images", 2 },
+	{ "pack", cli_pack, "write a directory, archive or image as one file system or archive" },
 	{ "lock", cli_lock, "pin a recipe's packages" },
 	{ "seal", cli_seal, "put another agent into an image or initrd" },
 };

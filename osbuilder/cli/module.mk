@@ -5,7 +5,7 @@ OSBUILDER_SRCS := $(OSB_TREE_SRCS) $(OSB_SOURCE_SRCS) $(OSB_PASS_SRCS) $(OSB_REC
 # What a program that links libosbuilder, libcodec and libbase needs.
 OSBUILDER_LDLIBS := -larchive -lelf $(OSB_WRITER_LDLIBS) -ljansson -lcrypto
 $(eval $(call lib,osbuilder,$(OSBUILDER_SRCS)))
-$(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c osbuilder/cli/cmd_build.c osbuilder/cli/cmd_lock.c osbuilder/cli/cmd_inspect.c osbuilder/cli/cmd_extract.c osbuilder/cli/cmd_diff.c osbuilder/cli/cmd_seal.c osbuilder/cli/cmd_verify.c,osbuilder codec base,$(OSBUILDER_LDLIBS)))
+$(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c osbuilder/cli/cmd_build.c osbuilder/cli/cmd_lock.c osbuilder/cli/cmd_inspect.c osbuilder/cli/cmd_extract.c osbuilder/cli/cmd_diff.c osbuilder/cli/cmd_seal.c osbuilder/cli/cmd_verify.c osbuilder/cli/cmd_pack.c osbuilder/cli/options.c,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 PROGRAMS += $(H)/bin/osbuilder
 
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))

@@ -3,6 +3,7 @@
 #define WRITER_WRITER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
 #include "tree/tree.h"
@@ -64,5 +65,7 @@ extern const struct writer_ops writer_cpio;
 
 /* By name; NULL when there is none. */
 const struct writer_ops *writer_find(const char *name);
+/* All of them, from 0 on; NULL after the last. */
+const struct writer_ops *writer_at(size_t i);
 
 #endif
