@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "codec/toml.h"
-#include "source/apt.h"
+#include "source/package.h"
 
 static size_t count_wanted(const struct recipe *rc)
 {
@@ -94,13 +94,14 @@ static int resolve_all(const struct image_build_params *p, const struct recipe *
 	if (!cache)
 		return error_oom(err);
 	for (size_t i = 0; i < rc->n_sources; i++) {
+		const struct package_ops *ops = package_find(rc->sources[i].type);
 		struct lock_source *s;
 		int r;
 
-		if (!lock_wants(&rc->sources[i]))
+		if (!ops)
 			continue;
 		s = lock_add_source(l, &rc->sources[i]);
-		r = s ? apt_resolve(&rc->sources[i], &env, &s->resolved, err) : error_oom(err);
+		r = s ? ops->resolve(&rc->sources[i], &env, &s->resolved, err) : error_oom(err);
 		if (r < 0)
 			return error_wrap(err, r, "recipe '%s': source %s", rc->name,
 					  rc->sources[i].type);

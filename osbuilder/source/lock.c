@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "source/package.h"
 
 static void package_release(struct lock_package *p)
 {
@@ -67,7 +68,7 @@ char *lock_file_name(const char *arch)
 
 bool lock_wants(const struct source_spec *s)
 {
-	return str_eq(s->type, "deb");
+	return package_find(s->type) != NULL;
 }
 
 static int copy_strv(struct strv *to, const struct strv *from)

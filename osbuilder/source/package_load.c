@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The source "deb": from a list of packages, resolved or locked, to the tree. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
-#include "source/apt.h"
-#include "source/deb.h"
+#include "source/package.h"
 
 #define THREADS_MAX 8
 #define ROUNDS_MAX  3 /* of fetching what the cache lacks or has damaged */
@@ -24,8 +22,8 @@ struct job {
 };
 
 struct pool {
+	const struct package_ops *ops;
 	const struct source_env *env;
-	const char *deb_arch;
 	struct store store;
 	struct job *jobs; /* in the order of the list */
 	size_t n;
@@ -66,7 +64,7 @@ static int read_job(struct pool *p, struct job *j, struct layer_spool *spool)
 		j->damaged = r == -EBADMSG || r == -ENOENT;
 		return r;
 	}
-	r = deb_read(&j->layer, spool, map.data, map.len, p->deb_arch, &j->info, &j->err);
+	r = p->ops->read(&j->layer, spool, map.data, map.len, p->env->arch, &j->info, &j->err);
 	store_unmap(&map);
 	return r;
 }
@@ -167,7 +165,7 @@ static int fetch_missing(struct pool *p, const struct source_spec *s, struct err
 			"the cache lacks %zu package%s (the first is %s %s), and --offline "
 			"forbids fetching",
 			n, n == 1 ? "" : "s", want[0]->name, want[0]->version);
-	return apt_download(s, p->env, &p->store, want, n, err);
+	return p->ops->fetch(s, p->env, &p->store, want, n, err);
 }
 
 /* What can be read is read; what turns out to be missing or damaged is left for the next round. */
@@ -235,20 +233,43 @@ static int apply_all(struct pool *p, struct tree *t, struct error *err)
 	return 0;
 }
 
-static int deb_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
-		    struct error *err)
+static int prepare(struct pool *p, const struct source_spec *s, struct tree *t, struct error *err)
+{
+	_cleanup_free_ const struct lock_package **packages =
+		new0_array(const struct lock_package *, p->n);
+	_cleanup_free_ struct layer **layers = new0_array(struct layer *, p->n);
+
+	if (!layers || !packages)
+		return error_oom(err);
+	for (size_t i = 0; i < p->n; i++) {
+		layers[i] = &p->jobs[i].layer;
+		packages[i] = p->jobs[i].p;
+	}
+	return p->ops->prepare(s, layers, packages, p->n, t, err);
+}
+
+int package_load(const struct package_ops *ops, const struct source_spec *s,
+		 const struct source_env *env, struct tree *t, struct error *err)
 {
 	_cleanup_(lock_packages_release) struct lock_packages resolved = { 0 };
-	_cleanup_(pool_release) struct pool p = { .env = env,
-						  .deb_arch = source_debian_arch(env->arch),
-						  .store = STORE_INIT };
-	int r = env->lock ? 0 : apt_resolve(s, env, &resolved, err);
+	_cleanup_(pool_release) struct pool p = { .ops = ops, .env = env, .store = STORE_INIT };
+	int r = env->lock ? 0 : ops->resolve(s, env, &resolved, err);
 
 	if (r == 0)
 		r = pool_fill(&p, s, env->lock ? &env->lock->resolved : &resolved, err);
 	if (r == 0)
 		r = read_all(&p, s, t, err);
+	if (r == 0 && ops->prepare)
+		r = prepare(&p, s, t, err);
 	return r < 0 ? r : apply_all(&p, t, err);
 }
 
-const struct source_ops source_deb = { "deb", deb_load };
+const struct package_ops *package_find(const char *type)
+{
+	static const struct package_ops *const all[] = { &package_deb };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (str_eq(all[i]->type, type))
+			return all[i];
+	return NULL;
+}
