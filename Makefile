@@ -114,6 +114,7 @@ endef
 include runtime/lib/module.mk
 include $(filter-out runtime/lib/module.mk tests/module.mk,$(sort $(wildcard */module.mk)))
 include tests/module.mk
+include tests/bench/bench.mk
 include tests/lint/lint.mk
 include packaging/packages.mk
 include packaging/install.mk
@@ -176,6 +177,7 @@ help:
 	@echo 'demo                 a container in a VM, from our kernel and image'
 	@echo 'check                all tests: check-unit check-corpus check-image check-boot check-runtime'
 	@echo 'check-san check-fuzz the unit tests under sanitizers; libFuzzer on every parser (FUZZ_TIME=)'
+	@echo 'bench-image          osbuilder against other image builders, as ratios'
 	@echo 'lint format          static checks; clang-format in place'
 	@echo 'install              into DESTDIR and PREFIX'
 	@echo 'clean distclean      remove the outputs; distclean also the package cache'

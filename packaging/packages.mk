@@ -13,7 +13,9 @@ DEPS_RUN := qemu-system-x86 qemu-system-common qemu-system-data seabios busybox-
 DEPS_TEST := libcmocka-dev python3 e2fsprogs fdisk erofs-utils cpio gzip zstd cryptsetup-bin binutils procps util-linux iproute2
 # Tests of RPM, Alpine and container image sources, against repositories that the tests make.
 DEPS_TEST += createrepo-c rpm dnf dnf-plugins-core gnupg openssl skopeo
+# What `make bench-image` measures osbuilder against.
+DEPS_BENCH := genext2fs mmdebstrap pigz
 # Lint and fuzzing.
 DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev universal-ctags shellcheck
 
-DEPS := $(sort $(DEPS_BUILD) $(DEPS_KERNEL) $(DEPS_IMAGE) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_LINT))
+DEPS := $(sort $(DEPS_BUILD) $(DEPS_KERNEL) $(DEPS_IMAGE) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BENCH) $(DEPS_LINT))

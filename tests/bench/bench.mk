@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# Measurements against other programs: ratios, each beside its target. BENCH_ARGS: see tests/bench/bench_image.py --help.
+BENCH_ARGS ?=
+.PHONY: bench bench-image
+bench: bench-image
+bench-image: $(H)/bin/osbuilder $(G)/bin/kata-agent
+	$(Q)$(INTEGRATION_ENV) $(PYTHON3) tests/bench/bench_image.py $(BENCH_ARGS)
