@@ -82,7 +82,7 @@ static int open_inputs(struct build *b, struct error *err)
 
 	r = recipe_load(p->recipe, p->recipes_dir, &b->recipe, err);
 	if (r == 0)
-		r = recipe_check_arch(b->recipe, p->arch, err);
+		r = recipe_select_arch(b->recipe, p->arch, err);
 	if (r == 0)
 		r = check_wanted(b, err);
 	if (r < 0)

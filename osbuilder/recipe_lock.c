@@ -118,7 +118,7 @@ int image_lock(const struct image_build_params *p, char **ret_path, struct error
 	int r = recipe_load(p->recipe, p->recipes_dir, &rc, err);
 
 	if (r == 0)
-		r = recipe_check_arch(rc, p->arch, err);
+		r = recipe_select_arch(rc, p->arch, err);
 	if (r < 0)
 		return r;
 	if (!count_wanted(rc))

@@ -29,6 +29,11 @@ void recipe_free(struct recipe *r)
 	for (size_t i = 0; i < r->n_sources; i++)
 		recipe_source_release(&r->sources[i]);
 	free(r->sources);
+	for (size_t i = 0; i < r->n_overrides; i++) {
+		free(r->overrides[i].arch);
+		recipe_source_release(&r->overrides[i].spec);
+	}
+	free(r->overrides);
 	items_release(&r->copies);
 	items_release(&r->texts);
 	items_release(&r->links);
@@ -216,16 +221,5 @@ int recipe_load(const char *name, const char *recipes_dir, struct recipe **ret, 
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(rc);
-	return 0;
-}
-
-int recipe_check_arch(const struct recipe *r, const char *arch, struct error *err)
-{
-	if (!source_debian_arch(arch))
-		return error_set(err, -EINVAL,
-				 "unknown architecture '%s' (x86_64, aarch64, ppc64le, s390x)",
-				 arch);
-	if (r->architectures.n && !strv_has(&r->architectures, arch))
-		return error_set(err, -EINVAL, "recipe '%s' is not made for %s", r->name, arch);
 	return 0;
 }

@@ -16,7 +16,7 @@
  *	description = "..."
  *	architectures = ["x86_64"]		# default: all
  *	merge_usr = true			# /bin /sbin /lib become links into /usr before anything is unpacked; default false
- *	prune = ["/usr/share/doc", "/usr/share/man/??"]	# removed at the end; fnmatch(3) patterns, '*' does not match '/'
+ *	prune = ["/usr/share/doc", "/usr/lib/{multiarch}/gconv"]	# removed at the end; fnmatch(3) patterns, '*' does not match '/'
  *
  *	[distribution]				# for the summary inside the image
  *	name = "Debian"
@@ -39,6 +39,8 @@
  *	type = "deb"
  *	suites = ["bookworm"]  components = ["main"]  packages = ["bash"]  omit = ["dpkg"]
  *	mirror = "http://..."  security_mirror = "http://..."  keyring = "/path"
+ *	[source.arch.s390x]			# deb: what replaces the keys of the same name for this architecture
+ *	suites = ["bookworm"]
  *	[[source]]
  *	type = "dir"				# or tar, file
  *	path = "files"  target = "/"  mode = "0644"
@@ -60,6 +62,10 @@
  *	[[directory]] path = "/mnt" mode = "0755"
  *
  * A key that is not listed here is an error with its line.
+ *
+ * In `prune`, in all paths of copy, text, link (and its target) and directory, and in path and target of a source, {arch} stands for
+ * the architecture ("aarch64"), {debian_arch} for Debian's name of it ("arm64"), {multiarch} for Debian's directory of its
+ * libraries ("aarch64-linux-gnu"). Another lower case word in braces is an error.
  */
 
 #define RECIPE_FORMAT	    1
@@ -77,6 +83,13 @@ struct recipe_items {
 	size_t n, cap;
 };
 
+/* [source.arch.ARCH]: what is empty or NULL in `spec` stays as the source has it. */
+struct recipe_override {
+	size_t source; /* index in recipe.sources */
+	char *arch;
+	struct source_spec spec;
+};
+
 struct recipe {
 	char *name, *description;
 	char *file; /* path of recipe.toml, for messages */
@@ -92,6 +105,8 @@ struct recipe {
 	bool initrd_drop_xattrs;
 	struct source_spec *sources;
 	size_t n_sources;
+	struct recipe_override *overrides;
+	size_t n_overrides, cap_overrides;
 	struct recipe_items copies, texts, links, directories;
 };
 
@@ -107,7 +122,12 @@ static inline void recipe_freep(struct recipe **r)
 }
 #define _cleanup_recipe_ _cleanup_(recipe_freep)
 
-/* -EINVAL unless the recipe is made for this architecture. */
-int recipe_check_arch(const struct recipe *r, const char *arch, struct error *err);
+/*
+ * Once, before the recipe is used: applies [source.arch.ARCH] and puts in what placeholders stand for. -EINVAL when the recipe is not
+ * made for this architecture, or has a placeholder that is not known.
+ */
+int recipe_select_arch(struct recipe *rc, const char *arch, struct error *err);
+/* *ret is malloc'd: the text with the placeholders replaced. `arch` must be a known one. */
+int recipe_expand(const char *text, const char *arch, char **ret, struct error *err);
 
 #endif

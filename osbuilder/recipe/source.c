@@ -46,7 +46,8 @@ static int check_url(struct toml_value *t, const char *key, const char *url, str
 	return 0;
 }
 
-static int read_deb(struct toml_value *t, struct source_spec *s, struct error *err)
+/* `need`: of a source itself, and not what overrides it. */
+static int read_deb(struct toml_value *t, bool need, struct source_spec *s, struct error *err)
 {
 	static const char *const keys[] = { "suites", "components", "packages", "omit" };
 	struct strv *const lists[] = { &s->suites, &s->components, &s->packages, &s->omit };
@@ -56,7 +57,7 @@ static int read_deb(struct toml_value *t, struct source_spec *s, struct error *e
 		r = recipe_get_words(t, keys[i], lists[i], err);
 		if (r >= 0)
 			r = check_words(t, keys[i], lists[i], err);
-		if (r >= 0 && !lists[i]->n && i < 3)
+		if (r >= 0 && need && !lists[i]->n && i < 3)
 			r = toml_fail(t, err, "'%s' is missing", keys[i]);
 	}
 	if (r >= 0)
@@ -106,7 +107,7 @@ static int read_source(struct toml_value *t, struct source_spec *s, struct error
 	if (!source_find(s->type))
 		return toml_fail(toml_find(t, "type"), err, "unknown source type '%s'", s->type);
 	if (str_eq(s->type, "deb"))
-		return read_deb(t, s, err);
+		return read_deb(t, true, s, err);
 	if (str_eq(s->type, "apk") || str_eq(s->type, "rpm"))
 		return read_repositories(t, s, err);
 	r = recipe_need_str(t, "path", &s->path, err);
@@ -117,6 +118,37 @@ static int read_source(struct toml_value *t, struct source_spec *s, struct error
 	if (r == 0 && str_eq(s->type, "file"))
 		r = recipe_get_mode(t, "mode", &s->mode, err);
 	return r < 0 ? r : 0;
+}
+
+/* [source.arch.ARCH] of the source with this index. */
+static int read_overrides(struct toml_value *t, struct recipe *rc, size_t source, struct error *err)
+{
+	struct toml_value *archs = NULL, *v, *one;
+	int r = 0;
+
+	if (str_eq(rc->sources[source].type, "deb"))
+		r = toml_get_table(t, "arch", &archs, err);
+	if (r <= 0)
+		return r;
+	toml_for_each(v, archs)
+	{
+		struct recipe_override *o;
+
+		if (!source_debian_arch(v->key))
+			return toml_fail(v, err, "unknown architecture '%s'", v->key);
+		r = toml_as_table(v, &one, err);
+		if (r < 0)
+			return r;
+		if (array_reserve(&rc->overrides, &rc->cap_overrides, rc->n_overrides + 1,
+				  sizeof(*rc->overrides)) < 0)
+			return error_oom(err);
+		o = &rc->overrides[rc->n_overrides++];
+		*o = (struct recipe_override){ .source = source, .arch = strdup(v->key) };
+		r = o->arch ? read_deb(one, false, &o->spec, err) : error_oom(err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int recipe_read_sources(struct toml_value *root, struct recipe *rc, struct error *err)
@@ -134,6 +166,8 @@ int recipe_read_sources(struct toml_value *root, struct recipe *rc, struct error
 		r = toml_as_table(v, &t, err);
 		if (r == 0)
 			r = read_source(t, &rc->sources[rc->n_sources++], err);
+		if (r == 0)
+			r = read_overrides(t, rc, rc->n_sources - 1, err);
 		if (r < 0)
 			return r;
 	}

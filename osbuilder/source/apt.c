@@ -20,9 +20,9 @@
 
 /* The private root of one set of sources and one architecture. */
 struct apt_root {
-	char *dir;	   /* CACHE/apt/ARCH-HASH */
-	char *conf;	   /* DIR/apt.conf */
-	struct strv bases; /* URIs of the mirrors */
+	char *dir;		   /* CACHE/apt/ARCH-HASH */
+	char *conf;		   /* DIR/apt.conf */
+	struct strv suites, bases; /* suites that have a mirror; URIs of the mirrors */
 	int lock_fd;
 	bool has_lists; /* `update` was done once with these sources */
 };
@@ -31,6 +31,7 @@ static void apt_root_release(struct apt_root *a)
 {
 	free(a->dir);
 	free(a->conf);
+	strv_release(&a->suites);
 	strv_release(&a->bases);
 	a->lock_fd = fd_close(a->lock_fd);
 }
@@ -199,7 +200,9 @@ static int apt_root_open(struct apt_root *a, const struct source_spec *s,
 	stamp = a->dir ? str_printf("%s/lists.done", a->dir) : NULL;
 	if (!a->conf || !stamp)
 		return error_oom(err);
-	r = apt_base_uris(text.buf, &a->bases, err);
+	r = apt_field_words(text.buf, "Suites:", &a->suites, err);
+	if (r == 0)
+		r = apt_base_uris(text.buf, &a->bases, err);
 	if (r < 0)
 		return r;
 	r = make_dirs(env->cache_dir, cache_subs, ARRAY_SIZE(cache_subs), err);
@@ -219,8 +222,8 @@ static int apt_root_open(struct apt_root *a, const struct source_spec *s,
 	return r;
 }
 
-/* apt's own words: its last "E:" line, else the last line. */
-static const char *last_error(char *text)
+/* apt's own words: its first "E:" line, which is the cause of the others, else the last line. */
+static const char *first_error(char *text)
 {
 	char *best = NULL, *last = text, *next;
 
@@ -228,7 +231,7 @@ static const char *last_error(char *text)
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (str_after(line, "E: "))
+		if (!best && str_after(line, "E: "))
 			best = line + 3;
 		else if (*line)
 			last = line;
@@ -264,7 +267,7 @@ static int apt_run(const struct apt_root *a, const char *program, const struct s
 	if (r < 0)
 		return error_prefix(err, "apt is needed to fetch Debian packages");
 	if (process_exit_code(status) != 0)
-		return error_set(err, -EIO, "apt: %s", last_error(text.buf));
+		return error_set(err, -EIO, "apt: %s", first_error(text.buf));
 	return 0;
 }
 
@@ -371,7 +374,35 @@ static int add_names(struct strv *args, const struct source_spec *s, struct erro
 	return 0;
 }
 
-static int update(const struct apt_root *a, struct error *err)
+/*
+ * apt passes over a suite whose Release file does not name the architecture. What is then missing would go unseen: it may be
+ * the security updates.
+ */
+static int check_suites(const struct apt_root *a, const char *arch, struct error *err)
+{
+	static const char *const words[] = { "indextargets", "--format", "$(RELEASE)",
+					     "Created-By: Packages" };
+	_cleanup_strv_ struct strv args = STRV_INIT, have = STRV_INIT;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strv_add(&args, words[i]) < 0)
+			return error_oom(err);
+	r = apt_run(a, "apt-get", &args, &out, err);
+	for (char *save = NULL, *w = out.buf ? strtok_r(out.buf, "\n", &save) : NULL; r == 0 && w;
+	     w = strtok_r(NULL, "\n", &save))
+		r = strv_add(&have, w) < 0 ? error_oom(err) : 0;
+	for (size_t i = 0; r == 0 && i < a->suites.n; i++)
+		if (!strv_has(&have, a->suites.v[i]))
+			r = error_set(err, -ENOENT,
+				      "suite '%s' has no packages for %s (the recipe may leave "
+				      "it out in [source.arch.%s])",
+				      a->suites.v[i], arch, arch);
+	return r;
+}
+
+static int update(const struct apt_root *a, const char *arch, struct error *err)
 {
 	_cleanup_strv_ struct strv args = STRV_INIT;
 	int r;
@@ -379,6 +410,8 @@ static int update(const struct apt_root *a, struct error *err)
 	if (strv_add(&args, "update") < 0)
 		return error_oom(err);
 	r = apt_run(a, "apt-get", &args, NULL, err);
+	if (r == 0)
+		r = check_suites(a, arch, err);
 	return r < 0 ? r : write_in(a->dir, "lists.done", "", 0, err);
 }
 
@@ -398,7 +431,7 @@ int apt_resolve(const struct source_spec *s, const struct source_env *env,
 			err, -ENOENT,
 			"the cache has no package lists, and --offline forbids fetching them");
 	if (!env->offline) {
-		r = update(&a, err);
+		r = update(&a, env->arch, err);
 		if (r < 0)
 			return r;
 	}

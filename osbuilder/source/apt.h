@@ -28,6 +28,8 @@
 int apt_sources_text(const struct source_spec *s, const char *etc_apt, struct strbuf *out,
 		     struct error *err);
 
+/* The words of the fields with this name ("Suites:") in such a text, each once, without a slash at the end. */
+int apt_field_words(const char *sources, const char *field, struct strv *ret, struct error *err);
 /* The base URIs in such a text, each once, without a slash at the end. */
 int apt_base_uris(const char *sources, struct strv *ret, struct error *err);
 

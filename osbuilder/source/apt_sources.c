@@ -287,24 +287,29 @@ int apt_sources_text(const struct source_spec *s, const char *etc_apt, struct st
 	return r;
 }
 
-int apt_base_uris(const char *sources, struct strv *ret, struct error *err)
+int apt_field_words(const char *sources, const char *field, struct strv *ret, struct error *err)
 {
 	for (const char *line = sources; line && *line; line = strchr(line, '\n'), line += !!line) {
-		const char *p = str_after(line, "URIs:");
+		const char *p = str_after(line, field);
 
 		while (p && *(p += strspn(p, " "))) {
 			size_t len = strcspn(p, " \n"), cut = len;
-			_cleanup_free_ char *uri = NULL;
+			_cleanup_free_ char *word = NULL;
 
 			if (!len)
 				break;
 			while (cut && p[cut - 1] == '/')
 				cut--;
-			uri = mem_dup0(p, cut);
-			if (!uri || (!strv_has(ret, uri) && strv_add(ret, uri) < 0))
+			word = mem_dup0(p, cut);
+			if (!word || (!strv_has(ret, word) && strv_add(ret, word) < 0))
 				return error_oom(err);
 			p += len;
 		}
 	}
 	return 0;
+}
+
+int apt_base_uris(const char *sources, struct strv *ret, struct error *err)
+{
+	return apt_field_words(sources, "URIs:", ret, err);
 }

@@ -36,7 +36,10 @@ static int load(const char *dir, const char *text, struct recipe **ret, struct e
 	return recipe_load("r", dir, ret, err);
 }
 
-#define HEAD  "format = 1\nname = \"r\"\n"
+#define HEAD "format = 1\nname = \"r\"\n"
+#define DEB                                              \
+	"[[source]]\ntype = \"deb\"\nsuites = [\"b\"]\n" \
+	"components = [\"m\"]\npackages = [\"p\"]\n"
 #define AGENT "[agent]\npath = \"/sbin/init\"\n"
 
 static void test_full(void **state)
@@ -76,11 +79,53 @@ static void test_full(void **state)
 	assert_int_equal(rc->texts.v[0].mode, 0755);
 	assert_string_equal(rc->links.v[0].value, "../x");
 	assert_int_equal(rc->directories.v[0].mode, 01777);
-	assert_int_equal(recipe_check_arch(rc, "x86_64", &err), 0);
-	assert_int_equal(recipe_check_arch(rc, "s390x", &err), -EINVAL);
+	assert_int_equal(recipe_select_arch(rc, "x86_64", &err), 0);
+	assert_int_equal(recipe_select_arch(rc, "s390x", &err), -EINVAL);
 	assert_string_equal(err.msg, "recipe 'r' is not made for s390x");
-	assert_int_equal(recipe_check_arch(rc, "amd64", &err), -EINVAL);
+	assert_int_equal(recipe_select_arch(rc, "amd64", &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "unknown architecture 'amd64'"));
+	recipe_free(rc);
+}
+
+static void test_arch(void **state)
+{
+	static const char text[] =
+		HEAD "prune = [\"/usr/lib/{multiarch}/x\", \"/a{b,c}/{\"]\n"
+		     "[[source]]\ntype = \"deb\"\nsuites = [\"b\", \"b-security\"]\n"
+		     "components = [\"main\"]\npackages = [\"p\"]\nmirror = \"http://a\"\n"
+		     "[source.arch.s390x]\nsuites = [\"b\"]\nmirror = \"http://ports\"\n"
+		     "[source.arch.ppc64le]\npackages = [\"p\", \"q\"]\n"
+		     "[[source]]\ntype = \"dir\"\npath = \"files-{arch}\"\n"
+		     "[[link]]\npath = \"/{arch}\"\ntarget = \"{debian_arch}\"\n"
+		     "[[text]]\npath = \"/t\"\ntext = \"{arch}\"\n";
+	struct error err = ERROR_INIT;
+	struct recipe *rc = NULL;
+
+	assert_int_equal(load(*state, text, &rc, &err), 0);
+	assert_int_equal(recipe_select_arch(rc, "s390x", &err), 0);
+	assert_int_equal(rc->sources[0].suites.n, 1);
+	assert_int_equal(rc->sources[0].packages.n, 1);
+	assert_string_equal(rc->sources[0].mirror, "http://ports");
+	assert_string_equal(rc->sources[1].path, "files-s390x");
+	recipe_free(rc);
+
+	assert_int_equal(load(*state, text, &rc, &err), 0);
+	assert_int_equal(recipe_select_arch(rc, "ppc64le", &err), 0);
+	assert_int_equal(rc->sources[0].suites.n, 2);
+	assert_int_equal(rc->sources[0].packages.n, 2);
+	assert_string_equal(rc->sources[0].mirror, "http://a");
+	assert_string_equal(rc->prune.v[0], "/usr/lib/powerpc64le-linux-gnu/x");
+	assert_string_equal(rc->prune.v[1], "/a{b,c}/{"); /* no placeholders */
+	assert_string_equal(rc->links.v[0].path, "/ppc64le");
+	assert_string_equal(rc->links.v[0].value, "ppc64el");
+	assert_string_equal(rc->texts.v[0].value, "{arch}");
+	recipe_free(rc);
+
+	assert_int_equal(load(*state, HEAD "prune = [\"/x/{multiach}\"]\n", &rc, &err), 0);
+	assert_int_equal(recipe_select_arch(rc, "aarch64", &err), -EINVAL);
+	assert_non_null(strstr(err.msg,
+			       "recipe.toml: '/x/{multiach}': unknown placeholder "
+			       "'{multiach}' (arch, debian_arch and multiarch are known)"));
 	recipe_free(rc);
 }
 
@@ -138,6 +183,14 @@ static void test_bad(void **state)
 		{ HEAD AGENT "[[source]]\ntype = \"deb\"\nsuites = [\"b\"]\ncomponents = [\"m\"]\n"
 			     "packages = [\"p\"]\nmirror = \"http://x\\nTrusted: yes\"\n",
 		  "source[0].mirror: has unusable characters" },
+		{ HEAD AGENT DEB "[source.arch.amd64]\nsuites = [\"b\"]\n",
+		  "source[0].arch.amd64: unknown architecture 'amd64'" },
+		{ HEAD AGENT DEB "[source.arch.s390x]\nsuites = [\"b c\"]\n",
+		  "source[0].arch.s390x.suites: 'b c' has unusable characters" },
+		{ HEAD AGENT DEB "[source.arch.s390x]\npath = \"x\"\n",
+		  "source[0].arch.s390x.path: unknown key" },
+		{ HEAD AGENT "[[source]]\ntype = \"dir\"\npath = \"x\"\n[source.arch.s390x]\n",
+		  "source[0].arch: unknown key" },
 		{ HEAD AGENT "[[text]]\npath = \"/x\"\n",
 		  "recipe.toml:5: text[0]: 'text' must be given as a string" },
 		{ HEAD AGENT "[[directory]]\npath = \"/x\"\nmode = \"09\"\n",
@@ -195,6 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_arch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
