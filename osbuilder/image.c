@@ -121,7 +121,7 @@ static int load_sources(struct build *b, struct error *err)
 				  .cache_dir = cache,
 				  .offline = b->p->offline,
 				  .packages = &b->m.packages,
-				  .warn = b->p->warn };
+				  .progress = b->p->progress };
 	int r = cache ? recipe_lock_load(b->p, b->recipe, &lock, err) : error_oom(err);
 	size_t locked = 0;
 
@@ -196,8 +196,12 @@ static int make_tree(struct build *b, struct error *err)
 		r = pass_merge_usr(b->tree, b->p->arch, err);
 	if (r == 0)
 		r = load_sources(b, err);
-	if (r == 0)
+	if (r == 0) {
+		progress_begin(b->p->progress, PROGRESS_PASSES, NULL, 0, 0);
 		r = run_passes(b, err);
+	}
+	if (r == 0)
+		progress_end(b->p->progress, PROGRESS_PASSES);
 	return r < 0 ? error_wrap(err, r, "recipe '%s'", b->recipe->name) : 0;
 }
 
@@ -209,16 +213,20 @@ static int write_image(struct build *b, struct error *err)
 	const struct writer_ops *w = writer_find(b->m.filesystem);
 	struct writer_params wp = { .epoch = b->p->epoch,
 				    .label = "kata-root",
+				    .progress = b->p->progress,
 				    .free_bytes = free_mib << 20 };
 	struct disk_params dp = { .dax = dax, .align = b->p->align_mib << 20 };
 	struct writer_result res = { 0 };
 	struct disk_layout l;
 	int r = output_open(&b->image, b->p->image_out, err);
 
+	progress_begin(b->p->progress, PROGRESS_WRITE, b->p->image_out, 0, 0);
 	if (r == 0)
 		r = w->write(b->tree, &wp, b->image.file.fd, disk_data_offset(dax), &res, err);
 	if (r < 0)
 		return r;
+	progress_end(b->p->progress, PROGRESS_WRITE);
+	progress_begin(b->p->progress, PROGRESS_SEAL, b->p->image_out, 0, 0);
 	dp.part_sizes[0] = res.size;
 	if (b->measured)
 		dp.part_sizes[1] = verity_hash_size(res.size);
@@ -243,6 +251,7 @@ static int write_initrd(struct build *b, struct error *err)
 {
 	struct writer_params wp = { .epoch = b->p->epoch,
 				    .gzip_level = b->p->gzip_level,
+				    .progress = b->p->progress,
 				    .drop_xattrs = b->recipe->initrd_drop_xattrs };
 	struct writer_result res = { 0 };
 	char *fs = strdup("cpio");
@@ -256,6 +265,7 @@ static int write_initrd(struct build *b, struct error *err)
 	b->m.dax = b->m.measured = false;
 	b->m.n_parts = 0;
 	b->m.uuid[0] = '\0';
+	progress_begin(b->p->progress, PROGRESS_WRITE, b->p->initrd_out, 0, 0);
 	/* The kernel starts /init of an initramfs, not /sbin/init. */
 	r = tree_add_symlink(b->tree, "/init", "/sbin/init", err);
 	if (r == 0)
@@ -264,7 +274,11 @@ static int write_initrd(struct build *b, struct error *err)
 		r = writer_cpio.write(b->tree, &wp, b->initrd.file.fd, 0, &res, err);
 	if (r == -ENOTSUP)
 		return error_prefix(err, "initrd (the recipe may allow it by initrd.drop_xattrs)");
-	return r < 0 ? r : output_describe(&b->initrd, &b->m, err);
+	if (r < 0)
+		return r;
+	progress_end(b->p->progress, PROGRESS_WRITE);
+	progress_begin(b->p->progress, PROGRESS_SEAL, b->p->initrd_out, 0, 0);
+	return output_describe(&b->initrd, &b->m, err);
 }
 
 /* Beside the output that the manifest describes just now. */
@@ -272,7 +286,43 @@ static int write_sbom(struct build *b, struct sbom_out *o, const char *path, str
 {
 	int r = b->sbom ? 0 : sbom_collect(b->tree, &b->sbom, err);
 
-	return r < 0 ? r : sbom_out_write(o, path, b->sbom, &b->m, b->recipe->distro_name, err);
+	if (r == 0)
+		r = sbom_out_write(o, path, b->sbom, &b->m, b->recipe->distro_name, err);
+	if (r == 0)
+		progress_end(b->p->progress, PROGRESS_SEAL);
+	return r;
+}
+
+static int write_rootfs(struct build *b, struct error *err)
+{
+	const struct image_build_params *p = b->p;
+	const struct writer_params wp = { .epoch = p->epoch, .progress = p->progress };
+	int r;
+
+	progress_begin(p->progress, PROGRESS_WRITE, p->rootfs_out, 0, 0);
+	r = dir_out_write(&b->rootfs, b->tree, AT_FDCWD, p->rootfs_out, &wp, err);
+	if (r == 0)
+		progress_end(p->progress, PROGRESS_WRITE);
+	return r;
+}
+
+/* What is there now. */
+static void tell_outputs(const struct build *b)
+{
+	const struct image_build_params *p = b->p;
+	const struct progress_output image = { "image", p->image_out, b->image.size,
+					       b->image.sha512,
+					       b->measured ? b->m.verity.root_hash : NULL };
+	const struct progress_output initrd = { "initrd", p->initrd_out, b->initrd.size,
+						b->initrd.sha512, NULL };
+	const struct progress_output rootfs = { .kind = "rootfs", .path = p->rootfs_out };
+
+	if (p->image_out)
+		progress_output(p->progress, &image);
+	if (p->initrd_out)
+		progress_output(p->progress, &initrd);
+	if (p->rootfs_out)
+		progress_output(p->progress, &rootfs);
 }
 
 int image_build(const struct image_build_params *p, struct error *err)
@@ -285,7 +335,6 @@ int image_build(const struct image_build_params *p, struct error *err)
 						    .image_sbom = SBOM_OUT_INIT,
 						    .initrd_sbom = SBOM_OUT_INIT,
 						    .rootfs = DIR_OUT_INIT };
-	const struct writer_params dir_params = { .epoch = p->epoch };
 	int r = open_inputs(&b, err);
 
 	if (r == 0 && b.recipe->agent_path)
@@ -297,7 +346,7 @@ int image_build(const struct image_build_params *p, struct error *err)
 	if (r == 0 && p->image_out)
 		r = write_sbom(&b, &b.image_sbom, p->image_out, err);
 	if (r == 0 && p->rootfs_out) /* before the initrd, which adds to the tree */
-		r = dir_out_write(&b.rootfs, b.tree, AT_FDCWD, p->rootfs_out, &dir_params, err);
+		r = write_rootfs(&b, err);
 	if (r == 0 && p->initrd_out)
 		r = write_initrd(&b, err);
 	if (r == 0 && p->initrd_out)
@@ -316,6 +365,8 @@ int image_build(const struct image_build_params *p, struct error *err)
 		r = sbom_out_commit(&b.image_sbom, err);
 	if (r == 0)
 		r = sbom_out_commit(&b.initrd_sbom, err);
+	if (r == 0)
+		tell_outputs(&b);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "base/error.h"
 #include "manifest.h"
+#include "progress.h"
 #include "writer/writer.h"
 
 /*
@@ -28,8 +29,7 @@ struct image_build_params {
 	int gzip_level;					 /* of the initrd, 1..12 */
 	bool offline;
 	enum lock_use lock;
-	/* Called with one line for what a person should know and is no error. May be NULL. */
-	void (*warn)(const char *line);
+	struct progress *progress; /* may be NULL */
 	/* Of the image; what is not given is the recipe's. */
 	bool no_dax;   /* without the DAX header */
 	bool measured; /* with a dm-verity partition and root_hash_VARIANT.txt, see measure.h */

@@ -41,6 +41,8 @@ int output_describe(struct output *o, struct manifest *m, struct error *err)
 	if (r < 0)
 		return error_prefix(err, "'%s'", o->path);
 	memcpy(m->sha512, hex, sizeof(m->sha512));
+	memcpy(o->sha512, hex, sizeof(o->sha512));
+	o->size = m->size;
 	r = manifest_to_json(m, &json, err);
 	if (r < 0)
 		return r;

@@ -10,10 +10,12 @@ struct output {
 	struct file_out file, manifest;
 	const char *path;
 	char *manifest_path;
+	uint64_t size; /* these two: once described */
+	char sha512[2 * SHA_SIZE_512 + 1];
 };
-#define OUTPUT_INIT                                      \
-	{                                                \
-		FILE_OUT_INIT, FILE_OUT_INIT, NULL, NULL \
+#define OUTPUT_INIT                                  \
+	{                                            \
+		.file = FILE_OUT_INIT, FILE_OUT_INIT \
 	}
 
 /* path must outlive it. */

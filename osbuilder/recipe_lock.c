@@ -89,7 +89,7 @@ static int resolve_all(const struct image_build_params *p, const struct recipe *
 					.dirfd = rc->dirfd,
 					.cache_dir = cache,
 					.offline = p->offline,
-					.warn = p->warn };
+					.progress = p->progress };
 
 	if (!cache)
 		return error_oom(err);
@@ -101,7 +101,8 @@ static int resolve_all(const struct image_build_params *p, const struct recipe *
 		if (!ops)
 			continue;
 		s = lock_add_source(l, &rc->sources[i]);
-		r = s ? ops->resolve(&rc->sources[i], &env, &s->resolved, err) : error_oom(err);
+		r = s ? package_resolve(ops, &rc->sources[i], &env, &s->resolved, err)
+		      : error_oom(err);
 		if (r < 0)
 			return error_wrap(err, r, "recipe '%s': source %s", rc->name,
 					  rc->sources[i].type);

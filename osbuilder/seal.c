@@ -231,9 +231,9 @@ static int write_sbom(struct seal *s, const char *out, struct error *err)
 	int r;
 
 	if (s->m.packages.n) {
-		if (s->p->warn)
-			s->p->warn("the bill of materials (" SBOM_SUFFIX ") of a sealed image with "
-				   "packages cannot be made; an old one is removed");
+		progress_warn(s->p->progress,
+			      "the bill of materials (" SBOM_SUFFIX ") of a sealed image with "
+			      "packages cannot be made; an old one is removed");
 		return 0;
 	}
 	r = sbom_collect(s->tree, &s->sbom, err);

@@ -3,6 +3,7 @@
 #define OSBUILDER_SEAL_H
 
 #include "base/error.h"
+#include "progress.h"
 
 /*
  * Another agent in an image or initrd that image_build() made: its files are read, the agent and what osbuilder.yaml says of
@@ -10,7 +11,7 @@
  * space), with a new manifest and, when it is measured, a new hash tree and root hash line. The result is what image_build()
  * makes with that agent. It appears by rename; on error nothing is changed.
  *
- * The bill of materials (sbom.h) is made again for an image without packages. With packages it is removed and `warn` says so:
+ * The bill of materials (sbom.h) is made again for an image without packages. With packages it is removed with a warning:
  * which package a file came from is in no image.
  *
  * Refused: no manifest, a file that is not what its manifest says, an agent for another architecture or not static, a
@@ -19,10 +20,10 @@
 struct image_seal_params {
 	const char *path;
 	const char *agent;
-	const char *out;     /* where to write; NULL: path */
-	const char *variant; /* measured: of root_hash_VARIANT.txt; NULL: the recipe's name */
-	const char *salt;    /* measured: hex, or "-"; NULL: derived from the content */
-	void (*warn)(const char *line); /* what a person should know and is no error; may be NULL */
+	const char *out;	   /* where to write; NULL: path */
+	const char *variant;	   /* measured: of root_hash_VARIANT.txt; NULL: the recipe's name */
+	const char *salt;	   /* measured: hex, or "-"; NULL: derived from the content */
+	struct progress *progress; /* may be NULL */
 };
 int image_seal(const struct image_seal_params *p, struct error *err);
 

@@ -24,7 +24,4 @@ int cli_pack(int argc, char **argv, struct error *err);
  */
 int cli_epoch(const char *option, int64_t *ret, struct error *err);
 
-/* For image_build_params.warn: one line on standard error. */
-void cli_warn(const char *line);
-
 #endif

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include "base/parse.h"
+#include "cli/report.h"
 #include "image.h"
 #include "recipe/recipe.h"
 
@@ -194,12 +195,14 @@ static int read_options(int argc, char **argv, struct image_build_params *p, con
 int cli_build(int argc, char **argv, struct error *err)
 {
 	const char *cache = getenv("OSBUILDER_CACHE"), *epoch = NULL;
+	_cleanup_report_ struct report report;
 	struct image_build_params p;
 	struct utsname un;
 	int r;
 
 	image_build_params_preset(&p);
-	p.warn = cli_warn;
+	report_open(&report);
+	p.progress = &report.progress;
 	if (cache && *cache)
 		p.cache_dir = cache;
 	r = read_options(argc, argv, &p, &epoch, err);

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include "base/alloc.h"
+#include "cli/report.h"
 #include "image.h"
 
 static const char help[] =
@@ -76,12 +77,14 @@ int cli_lock(int argc, char **argv, struct error *err)
 {
 	const char *cache = getenv("OSBUILDER_CACHE");
 	_cleanup_free_ char *path = NULL;
+	_cleanup_report_ struct report report;
 	struct image_build_params p;
 	struct utsname un;
 	int r;
 
 	image_build_params_preset(&p);
-	p.warn = cli_warn;
+	report_open(&report);
+	p.progress = &report.progress;
 	if (cache && *cache)
 		p.cache_dir = cache;
 	r = read_options(argc, argv, &p, err);

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "cli/report.h"
 #include "seal.h"
 
 static const char help[] =
@@ -30,9 +31,11 @@ static const struct option options[] = {
 
 int cli_seal(int argc, char **argv, struct error *err)
 {
-	struct image_seal_params p = { .warn = cli_warn };
+	_cleanup_report_ struct report report;
+	struct image_seal_params p = { .progress = &report.progress };
 	int c;
 
+	report_open(&report);
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		switch (c) {

@@ -22,11 +22,6 @@ static const struct cli_command {
 	{ "seal", cli_seal, "put another agent into an image or initrd" },
 };
 
-void cli_warn(const char *line)
-{
-	fprintf(stderr, "osbuilder: warning: %s\n", line);
-}
-
 static void usage(FILE *out)
 {
 	fputs("usage: osbuilder COMMAND [OPTION...]\n\nCommands (osbuilder COMMAND --help):\n",

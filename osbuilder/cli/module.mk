@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library of all parts (the engine links it too), the program, and the image targets.
 OSBUILDER_SRCS := $(OSB_TREE_SRCS) $(OSB_SOURCE_SRCS) $(OSB_PASS_SRCS) $(OSB_RECIPE_SRCS) $(OSB_WRITER_SRCS) \
-	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
+	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c osbuilder/progress.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
 # What a program that links libosbuilder, libcodec and libbase needs.
 OSBUILDER_LDLIBS := -larchive -lelf $(OSB_WRITER_LDLIBS) -ljansson -lcrypto
 $(eval $(call lib,osbuilder,$(OSBUILDER_SRCS)))
-$(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c osbuilder/cli/cmd_build.c osbuilder/cli/cmd_lock.c osbuilder/cli/cmd_inspect.c osbuilder/cli/cmd_extract.c osbuilder/cli/cmd_diff.c osbuilder/cli/cmd_seal.c osbuilder/cli/cmd_verify.c osbuilder/cli/cmd_pack.c osbuilder/cli/options.c,osbuilder codec base,$(OSBUILDER_LDLIBS)))
+$(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c osbuilder/cli/cmd_build.c osbuilder/cli/cmd_lock.c osbuilder/cli/cmd_inspect.c osbuilder/cli/cmd_extract.c osbuilder/cli/cmd_diff.c osbuilder/cli/cmd_seal.c osbuilder/cli/cmd_verify.c osbuilder/cli/cmd_pack.c osbuilder/cli/options.c osbuilder/cli/report.c,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 PROGRAMS += $(H)/bin/osbuilder
 
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
-$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))
+$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest test_progress test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
 $(call OSB_UNIT,source/test_apk)
 $(call OSB_UNIT,source/test_rpm)

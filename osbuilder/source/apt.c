@@ -451,6 +451,7 @@ struct download {
 	bool *done;
 	size_t n;
 	char *dir; /* where apt puts files */
+	struct progress *progress;
 	struct error apt_said;
 };
 
@@ -493,6 +494,8 @@ static int download_some(struct download *d, const char *base, size_t *first, st
 		if (r < 0 && r != -EBADMSG)
 			return r;
 		d->done[i] = r == 0;
+		if (d->done[i])
+			progress_add(d->progress, PROGRESS_FETCH, 1, d->want[i]->size);
 		unlink(path);
 	}
 	return 0;
@@ -537,7 +540,9 @@ int apt_download(const struct source_spec *s, const struct source_env *env, cons
 	_cleanup_(apt_root_release) struct apt_root a = { .lock_fd = -1 };
 	_cleanup_free_ bool *done = new0_array(bool, n);
 	_cleanup_free_ char *dir = NULL;
-	struct download d = { .a = &a, .st = st, .want = want, .done = done, .n = n };
+	struct download d = {
+		.a = &a, .st = st, .want = want, .done = done, .n = n, .progress = env->progress
+	};
 	int r = done ? apt_root_open(&a, s, env, err) : error_oom(err);
 
 	if (r < 0)

@@ -86,6 +86,8 @@ static void *worker_run(void *arg)
 
 		j->r = read_job(w->pool, j, &w->spool);
 		j->done = j->r == 0;
+		if (j->done)
+			progress_add(w->pool->env->progress, PROGRESS_UNPACK, 1, j->p->size);
 	}
 	return NULL;
 }
@@ -127,24 +129,14 @@ static int by_size(const void *a, const void *b)
 	return strcmp(x->p->sha256, y->p->sha256);
 }
 
-static int warn_damaged(const struct pool *p, const struct job *j)
-{
-	_cleanup_free_ char *line =
-		str_printf("package %s: %s: fetching it again", j->p->name, error_text(&j->err));
-
-	if (!line)
-		return -ENOMEM;
-	if (p->env->warn)
-		p->env->warn(line);
-	return 0;
-}
-
 /* Sees to it that the store has what is to be read. */
 static int fetch_missing(struct pool *p, const struct source_spec *s, struct error *err)
 {
 	_cleanup_free_ const struct lock_package **want =
 		new0_array(const struct lock_package *, p->n);
+	uint64_t bytes = 0;
 	size_t n = 0;
+	int r;
 
 	if (!want)
 		return error_oom(err);
@@ -153,9 +145,11 @@ static int fetch_missing(struct pool *p, const struct source_spec *s, struct err
 
 		if (j->done || (!j->damaged && store_has(&p->store, j->p->sha256, j->p->size)))
 			continue;
-		if (j->damaged && j->r == -EBADMSG && warn_damaged(p, j) < 0)
-			return error_oom(err);
+		if (j->damaged && j->r == -EBADMSG)
+			progress_warn(p->env->progress, "package %s: %s: fetching it again",
+				      j->p->name, error_text(&j->err));
 		want[n++] = j->p;
+		bytes += j->p->size;
 	}
 	if (!n)
 		return 0;
@@ -165,7 +159,11 @@ static int fetch_missing(struct pool *p, const struct source_spec *s, struct err
 			"the cache lacks %zu package%s (the first is %s %s), and --offline "
 			"forbids fetching",
 			n, n == 1 ? "" : "s", want[0]->name, want[0]->version);
-	return p->ops->fetch(s, p->env, &p->store, want, n, err);
+	progress_begin(p->env->progress, PROGRESS_FETCH, p->ops->type, n, bytes);
+	r = p->ops->fetch(s, p->env, &p->store, want, n, err);
+	if (r == 0)
+		progress_end(p->env->progress, PROGRESS_FETCH);
+	return r;
 }
 
 /* What can be read is read; what turns out to be missing or damaged is left for the next round. */
@@ -196,13 +194,19 @@ static int read_round(struct pool *p, struct tree *t, bool *ret_again, struct er
 static int read_all(struct pool *p, const struct source_spec *s, struct tree *t, struct error *err)
 {
 	bool again = true;
+	uint64_t bytes = 0;
 	int r = 0;
 
+	for (size_t i = 0; i < p->n; i++)
+		bytes += p->jobs[i].p->size;
 	for (int round = 0; r == 0 && again; round++) {
 		if (round == ROUNDS_MAX)
 			return error_set(err, -EIO,
 					 "the cache has damaged files again after fetching them");
 		r = fetch_missing(p, s, err);
+		if (r == 0 && round == 0)
+			progress_begin(p->env->progress, PROGRESS_UNPACK, p->ops->type, p->n,
+				       bytes);
 		if (r == 0)
 			r = read_round(p, t, &again, err);
 	}
@@ -248,12 +252,26 @@ static int prepare(struct pool *p, const struct source_spec *s, struct tree *t, 
 	return p->ops->prepare(s, layers, packages, p->n, t, err);
 }
 
+int package_resolve(const struct package_ops *ops, const struct source_spec *s,
+		    const struct source_env *env, struct lock_packages *ret, struct error *err)
+{
+	int r;
+
+	progress_begin(env->progress, PROGRESS_RESOLVE, ops->type, 0, 0);
+	r = ops->resolve(s, env, ret, err);
+	if (r < 0)
+		return r;
+	progress_add(env->progress, PROGRESS_RESOLVE, ret->n, 0);
+	progress_end(env->progress, PROGRESS_RESOLVE);
+	return 0;
+}
+
 int package_load(const struct package_ops *ops, const struct source_spec *s,
 		 const struct source_env *env, struct tree *t, struct error *err)
 {
 	_cleanup_(lock_packages_release) struct lock_packages resolved = { 0 };
 	_cleanup_(pool_release) struct pool p = { .ops = ops, .env = env, .store = STORE_INIT };
-	int r = env->lock ? 0 : ops->resolve(s, env, &resolved, err);
+	int r = env->lock ? 0 : package_resolve(ops, s, env, &resolved, err);
 
 	if (r == 0)
 		r = pool_fill(&p, s, env->lock ? &env->lock->resolved : &resolved, err);
@@ -261,7 +279,11 @@ int package_load(const struct package_ops *ops, const struct source_spec *s,
 		r = read_all(&p, s, t, err);
 	if (r == 0 && ops->prepare)
 		r = prepare(&p, s, t, err);
-	return r < 0 ? r : apply_all(&p, t, err);
+	if (r == 0)
+		r = apply_all(&p, t, err);
+	if (r == 0)
+		progress_end(env->progress, PROGRESS_UNPACK);
+	return r;
 }
 
 const struct package_ops *package_find(const char *type)

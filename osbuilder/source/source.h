@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strv.h"
 #include "codec/sha.h"
+#include "progress.h"
 #include "tree/tree.h"
 
 /*
@@ -71,8 +72,7 @@ struct source_env {
 	bool offline;			  /* use only what the cache holds */
 	struct source_packages *packages; /* filled by deb */
 	const struct lock_source *lock;	  /* deb: exactly these packages; NULL: what apt resolves */
-	/* Called with one line, without a newline, for what a person should know and is no error. May be NULL. */
-	void (*warn)(const char *line);
+	struct progress *progress;	  /* may be NULL */
 };
 
 struct source_ops {

@@ -299,8 +299,10 @@ static int cpio_write(struct tree *t, const struct writer_params *p, int fd, uin
 	_cleanup_(cpio_release) struct cpio c = { .params = p, .out = OUT_INIT };
 	struct writer_result res = { 0 };
 	struct walk w = { &c, err };
-	int r = cpio_open(&c, t, fd, offset, err);
+	int r;
 
+	c.out.progress = p->progress;
+	r = cpio_open(&c, t, fd, offset, err);
 	r = r < 0 ? r : tree_walk(tree_root(t), walk_emit, &w);
 	r = r < 0 ? r : end_member(&c, err);
 	if (r == 0 && c.pool)

@@ -287,6 +287,7 @@ int dir_out_write(struct dir_out *o, struct tree *t, int dirfd, const char *path
 	struct dirw w = { .params = p, .tree = t, .list = WLIST_INIT, .out = OUT_INIT };
 	int r;
 
+	w.out.progress = p->progress;
 	*o = (struct dir_out)DIR_OUT_INIT;
 	o->tree = t;
 	r = make_place(o, dirfd, path, err);

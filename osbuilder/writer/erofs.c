@@ -268,6 +268,7 @@ static int erofs_write(struct tree *t, const struct writer_params *p, int fd, ui
 	struct writer_result res = { 0 };
 	int r = wlist_build(t, &fs.list, err);
 
+	fs.out.progress = p->progress;
 	if (r == 0) {
 		fs.in = new0_array(struct erofs_inode, fs.list.n);
 		r = fs.in ? out_open(&fs.out, fd, offset, err) : error_oom(err);

@@ -321,6 +321,7 @@ static int ext4_write(struct tree *t, const struct writer_params *p, int fd, uin
 	uint64_t need = 0;
 	int r = wlist_build(t, &fs.list, err);
 
+	fs.out.progress = p->progress;
 	if (r == 0) {
 		fs.in = new0_array(struct ext4_inode, fs.list.n);
 		r = fs.in ? out_open(&fs.out, fd, offset, err) : error_oom(err);

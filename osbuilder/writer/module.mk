@@ -3,7 +3,7 @@ OSB_WRITER_SRCS := $(addprefix osbuilder/writer/,writer.c list.c out.c crc32c.c 
 	ext4_xattr.c erofs.c erofs_dir.c erofs_xattr.c cpio.c gzpool.c dir.c) osbuilder/compat/e2.c osbuilder/compat/z.c
 # -lcrypto for the codec library's SHA.
 OSB_WRITER_LDLIBS := -lext2fs -lcom_err -ldeflate -lz -lcrypto
-$(eval $(call lib,osbwriter,$(OSB_WRITER_SRCS) $(OSB_TREE_SRCS)))
+$(eval $(call lib,osbwriter,$(OSB_WRITER_SRCS) $(OSB_TREE_SRCS) osbuilder/progress.c))
 OSB_WRITER_TEST := $(addprefix tests/support/,torture_tree.c tool.c)
 $(foreach t,ext4 erofs cpio crc32c gzpool out,$(eval $(call unit,osbuilder/writer/test_$(t),osbwriter codec base,$(OSB_WRITER_LDLIBS),$(OSB_WRITER_TEST))))
 

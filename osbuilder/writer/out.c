@@ -66,6 +66,7 @@ int out_flush(struct out *o, struct error *err)
 			return error_sys(err, r, "cannot write");
 		at += n;
 	}
+	progress_add(o->progress, PROGRESS_WRITE, 0, o->len);
 	o->pos += o->len;
 	o->len = 0;
 	return 0;

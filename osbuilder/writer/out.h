@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
+#include "progress.h"
 #include "tree/blob.h"
 #include "writer/list.h"
 
@@ -18,10 +19,12 @@ struct out {
 	uint64_t pos;  /* position of buf[0] */
 	uint8_t *buf;
 	size_t len;
+	struct progress
+		*progress; /* told the bytes of PROGRESS_WRITE; out_open() leaves it alone */
 };
-#define OUT_INIT                  \
-	{                         \
-		-1, 0, 0, NULL, 0 \
+#define OUT_INIT                        \
+	{                               \
+		-1, 0, 0, NULL, 0, NULL \
 	}
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
+#include "progress.h"
 #include "tree/tree.h"
 
 /*
@@ -38,10 +39,11 @@ struct writer_params {
 	 * included (costs the hashing of everything once).
 	 */
 	const uint8_t *seed;
-	const char *label;    /* volume name, at most 15 bytes; may be NULL */
-	uint64_t free_bytes;  /* ext4: free space beyond what the tree needs */
-	uint32_t free_inodes; /* ext4: free inodes */
-	int gzip_level;	      /* cpio: 0 plain, else 1..12 */
+	const char *label;	   /* volume name, at most 15 bytes; may be NULL */
+	uint64_t free_bytes;	   /* ext4: free space beyond what the tree needs */
+	uint32_t free_inodes;	   /* ext4: free inodes */
+	int gzip_level;		   /* cpio: 0 plain, else 1..12 */
+	struct progress *progress; /* bytes written go to PROGRESS_WRITE; may be NULL */
 	bool drop_xattrs; /* cpio cannot hold extended attributes: leave them out instead of refusing the tree */
 };
 
