@@ -40,6 +40,7 @@ struct build {
 	bool measured;
 	struct measure measure;
 	struct dir_out rootfs;
+	struct file_out tar;
 };
 
 static void build_release(struct build *b)
@@ -48,6 +49,7 @@ static void build_release(struct build *b)
 	output_release(&b->image);
 	output_release(&b->initrd);
 	dir_out_release(&b->rootfs); /* before the tree that it refers to */
+	file_out_release(&b->tar);
 	sbom_out_release(&b->image_sbom);
 	sbom_out_release(&b->initrd_sbom);
 	sbom_free(b->sbom);
@@ -63,9 +65,10 @@ static int check_wanted(const struct build *b, struct error *err)
 	const struct image_build_params *p = b->p;
 
 	if (!b->recipe->agent_path && (p->image_out || p->initrd_out))
-		return error_set(err, -EINVAL,
-				 "recipe '%s' has no agent: only --rootfs can be made of it",
-				 b->recipe->name);
+		return error_set(
+			err, -EINVAL,
+			"recipe '%s' has no agent: only --rootfs and --tar can be made of it",
+			b->recipe->name);
 	if (b->recipe->agent_path && !p->agent)
 		return error_set(err, -EINVAL, "recipe '%s' has an agent: --agent is missing",
 				 b->recipe->name);
@@ -97,7 +100,8 @@ static int open_inputs(struct build *b, struct error *err)
 	b->m.filesystem = strdup(p->filesystem ? p->filesystem : b->recipe->filesystem);
 	if (!b->m.arch || !b->m.recipe || !b->m.filesystem)
 		return error_oom(err);
-	if (!writer_find(b->m.filesystem) || str_eq(b->m.filesystem, "cpio"))
+	if (!writer_find(b->m.filesystem) || str_eq(b->m.filesystem, "cpio") ||
+	    str_eq(b->m.filesystem, "tar"))
 		return error_set(err, -EINVAL, "unknown file system '%s'", b->m.filesystem);
 	b->m.epoch = p->epoch;
 	b->measured = p->image_out && (p->measured || b->recipe->measured);
@@ -281,6 +285,21 @@ static int write_initrd(struct build *b, struct error *err)
 	return output_describe(&b->initrd, &b->m, err);
 }
 
+static int write_tar(struct build *b, struct error *err)
+{
+	const struct image_build_params *p = b->p;
+	const struct writer_params wp = { .epoch = p->epoch, .progress = p->progress };
+	struct writer_result res;
+	int r;
+
+	progress_begin(p->progress, PROGRESS_WRITE, p->tar_out, 0, 0);
+	r = file_out_open(&b->tar, AT_FDCWD, p->tar_out, 0644, err);
+	r = r < 0 ? r : writer_tar.write(b->tree, &wp, b->tar.fd, 0, &res, err);
+	if (r == 0)
+		progress_end(p->progress, PROGRESS_WRITE);
+	return r;
+}
+
 /* Beside the output that the manifest describes just now. */
 static int write_sbom(struct build *b, struct sbom_out *o, const char *path, struct error *err)
 {
@@ -316,6 +335,7 @@ static void tell_outputs(const struct build *b)
 	const struct progress_output initrd = { "initrd", p->initrd_out, b->initrd.size,
 						b->initrd.sha512, NULL };
 	const struct progress_output rootfs = { .kind = "rootfs", .path = p->rootfs_out };
+	const struct progress_output tar = { .kind = "tar", .path = p->tar_out };
 
 	if (p->image_out)
 		progress_output(p->progress, &image);
@@ -323,6 +343,8 @@ static void tell_outputs(const struct build *b)
 		progress_output(p->progress, &initrd);
 	if (p->rootfs_out)
 		progress_output(p->progress, &rootfs);
+	if (p->tar_out)
+		progress_output(p->progress, &tar);
 }
 
 int image_build(const struct image_build_params *p, struct error *err)
@@ -334,7 +356,8 @@ int image_build(const struct image_build_params *p, struct error *err)
 						    .initrd = OUTPUT_INIT,
 						    .image_sbom = SBOM_OUT_INIT,
 						    .initrd_sbom = SBOM_OUT_INIT,
-						    .rootfs = DIR_OUT_INIT };
+						    .rootfs = DIR_OUT_INIT,
+						    .tar = FILE_OUT_INIT };
 	int r = open_inputs(&b, err);
 
 	if (r == 0 && b.recipe->agent_path)
@@ -347,6 +370,8 @@ int image_build(const struct image_build_params *p, struct error *err)
 		r = write_sbom(&b, &b.image_sbom, p->image_out, err);
 	if (r == 0 && p->rootfs_out) /* before the initrd, which adds to the tree */
 		r = write_rootfs(&b, err);
+	if (r == 0 && p->tar_out)
+		r = write_tar(&b, err);
 	if (r == 0 && p->initrd_out)
 		r = write_initrd(&b, err);
 	if (r == 0 && p->initrd_out)
@@ -361,6 +386,8 @@ int image_build(const struct image_build_params *p, struct error *err)
 		r = measure_commit(&b.measure, err);
 	if (r == 0 && p->initrd_out)
 		r = output_commit(&b.initrd, err);
+	if (r == 0 && p->tar_out)
+		r = file_out_commit(&b.tar, err);
 	if (r == 0)
 		r = sbom_out_commit(&b.image_sbom, err);
 	if (r == 0)

@@ -22,11 +22,12 @@ struct image_build_params {
 	const char
 		*agent; /* path of the agent binary; not looked at when the recipe has no agent */
 	const char *arch;
-	const char *image_out, *initrd_out, *rootfs_out; /* at least one; NULL: not wanted */
-	const char *filesystem;				 /* overrides the recipe's; may be NULL */
-	const char *cache_dir;				 /* any path; made absolute */
-	int64_t epoch;					 /* SOURCE_DATE_EPOCH */
-	int gzip_level;					 /* of the initrd, 1..12 */
+	const char *image_out, *initrd_out, *rootfs_out,
+		*tar_out;	/* at least one; NULL: not wanted */
+	const char *filesystem; /* overrides the recipe's; may be NULL */
+	const char *cache_dir;	/* any path; made absolute */
+	int64_t epoch;		/* SOURCE_DATE_EPOCH */
+	int gzip_level;		/* of the initrd, 1..12 */
 	bool offline;
 	enum lock_use lock;
 	struct progress *progress; /* may be NULL */
@@ -43,8 +44,8 @@ void image_build_params_preset(struct image_build_params *p);
 
 /*
  * recipe -> sources -> passes -> image and initrd, with a manifest beside each, and the tree itself as a new directory
- * rootfs_out (see writer/dir.h). All of them appear by rename when all of them are complete; on error nothing is changed.
- * The same parameters and packages give the same bytes. Of a recipe without an agent only a directory is made.
+ * rootfs_out (see writer/dir.h), and as the tar file tar_out (writer/tar.c). All of them appear by rename when all of them are complete; on error nothing is changed.
+ * The same parameters and packages give the same bytes. Of a recipe without an agent only a directory or a tar file is made.
  */
 int image_build(const struct image_build_params *p, struct error *err);
 

@@ -21,6 +21,7 @@ static const char help[] =
 	"  --image FILE             write a disk image and FILE.manifest.json\n"
 	"  --initrd FILE            write an initrd and FILE.manifest.json\n"
 	"  --rootfs DIR             write the tree into a new directory\n"
+	"  --tar FILE               write the tree as a tar file\n"
 	"  --fs ext4|erofs          file system of the image (default: the recipe's)\n"
 	"  --free-mib N             room beyond the content, ext4 (default: the recipe's)\n"
 	"  --align-mib N            size of the image is a multiple of it (default: 128; without DAX 1)\n"
@@ -42,6 +43,7 @@ enum {
 	OPT_IMAGE,
 	OPT_INITRD,
 	OPT_ROOTFS,
+	OPT_TAR,
 	OPT_FS,
 	OPT_FREE,
 	OPT_ALIGN,
@@ -65,6 +67,7 @@ static const struct option options[] = {
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
 	{ "rootfs", required_argument, NULL, OPT_ROOTFS },
+	{ "tar", required_argument, NULL, OPT_TAR },
 	{ "fs", required_argument, NULL, OPT_FS },
 	{ "free-mib", required_argument, NULL, OPT_FREE },
 	{ "align-mib", required_argument, NULL, OPT_ALIGN },
@@ -153,6 +156,9 @@ static int read_options(int argc, char **argv, struct image_build_params *p, con
 		case OPT_ROOTFS:
 			p->rootfs_out = optarg;
 			break;
+		case OPT_TAR:
+			p->tar_out = optarg;
+			break;
 		case OPT_FS:
 			p->filesystem = optarg;
 			break;
@@ -210,8 +216,9 @@ int cli_build(int argc, char **argv, struct error *err)
 		return r < 0 ? r : 0;
 	if (!p.recipe)
 		return error_set(err, -EINVAL, "build: --recipe is missing");
-	if (!p.image_out && !p.initrd_out && !p.rootfs_out)
-		return error_set(err, -EINVAL, "build: --image, --initrd or --rootfs is missing");
+	if (!p.image_out && !p.initrd_out && !p.rootfs_out && !p.tar_out)
+		return error_set(err, -EINVAL,
+				 "build: --image, --initrd, --rootfs or --tar is missing");
 	r = cli_epoch(epoch, &p.epoch, err);
 	if (r < 0)
 		return r;

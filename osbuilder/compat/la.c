@@ -22,6 +22,7 @@ struct la_archive {
 	void *read_data;
 	char *buf; /* LA_BLOCK bytes for read_fn */
 	uint64_t entries, content;
+	uint64_t at; /* end of the current entry's last block */
 	locale_t utf8,
 		before; /* libarchive converts names through the locale: give it one that keeps bytes */
 };
@@ -217,6 +218,10 @@ static int fill_entry(struct la_archive *a, struct la_entry *e, struct error *er
 	if (archive_entry_size(ae) < 0)
 		return error_set(err, -EBADMSG, "entry '%.200s': negative size", e->path);
 	e->size = (uint64_t)archive_entry_size(ae);
+	e->sparse = archive_entry_sparse_count(ae) > 0;
+	if (e->sparse && e->size > a->limits.max_bytes) /* its last hole is never read */
+		return error_set(err, -EFBIG, "entry '%.200s': unpacks to more than %llu bytes",
+				 e->path, (unsigned long long)a->limits.max_bytes);
 	return 0;
 }
 
@@ -236,6 +241,7 @@ int la_next(struct la_archive *a, struct la_entry *ret_entry, struct error *err)
 	else if ((r = check_bytes(a, err)) == 0 && (r = fill_entry(a, ret_entry, err)) == 0)
 		r = 1;
 	locale_leave(a);
+	a->at = 0;
 	if (r == 1)
 		archive_entry_xattr_reset(a->entry);
 	return r;
@@ -251,6 +257,25 @@ ssize_t la_read(struct la_archive *a, void *buf, size_t len, struct error *err)
 	a->content += (uint64_t)n;
 	r = check_bytes(a, err);
 	return r < 0 ? r : (ssize_t)n;
+}
+
+int la_read_block(struct la_archive *a, const void **ret_buf, size_t *ret_len, uint64_t *ret_at,
+		  struct error *err)
+{
+	la_int64_t at = 0;
+	int r = archive_read_data_block(a->ar, ret_buf, ret_len, &at);
+
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
+		return la_fail(a, "damaged archive", err);
+	if (at < 0 || (uint64_t)at < a->at || (uint64_t)at > UINT64_MAX / 2)
+		return error_set(err, -EBADMSG, "damaged archive: its pieces are out of order");
+	*ret_at = (uint64_t)at;
+	a->content += *ret_at - a->at + *ret_len;
+	a->at = *ret_at + *ret_len;
+	r = check_bytes(a, err);
+	return r < 0 ? r : 1;
 }
 
 int la_next_xattr(struct la_archive *a, const char **ret_name, const void **ret_value,

@@ -36,6 +36,7 @@ struct la_entry {
 	uint32_t mtime_nsec;
 	uint32_t rdev_major, rdev_minor;
 	uint64_t size;
+	bool sparse; /* holes: la_read_block() skips them, the last may reach the size */
 };
 
 struct la_archive;
@@ -60,6 +61,12 @@ int la_open_nested(struct la_archive *outer, enum la_format format, const struct
 int la_next(struct la_archive *a, struct la_entry *ret_entry, struct error *err);
 /* Up to len bytes of the current entry's content; 0 at its end; else -errno. */
 ssize_t la_read(struct la_archive *a, void *buf, size_t len, struct error *err);
+/*
+ * The same without copying: *ret_buf lasts until the next call, *ret_at is its place in the content. Places ascend; what is between
+ * is zeros, and counts for the limits. 1, 0 at the end, else -errno.
+ */
+int la_read_block(struct la_archive *a, const void **ret_buf, size_t *ret_len, uint64_t *ret_at,
+		  struct error *err);
 /* Extended attributes of the current entry, one a call: 1 filled, 0 no more. */
 int la_next_xattr(struct la_archive *a, const char **ret_name, const void **ret_value,
 		  size_t *ret_len);

@@ -88,7 +88,7 @@ static void note_unreadable(struct walk *w)
 static bool xattr_wanted(const char *name)
 {
 	return str_after(name, "user.") || str_after(name, "trusted.") ||
-	       str_after(name, "security.");
+	       str_after(name, "security.") || str_after(name, "system.posix_acl_");
 }
 
 /* `fd` is O_PATH: attributes are reached by its name in /proc, which does not follow a symbolic link's target. */
@@ -196,9 +196,7 @@ static int add_one(struct walk *w, int fd, bool *ret_descend, struct error *err)
 		a.target = target.buf;
 	}
 	r = tree_add(w->tree, path, &a, flags, &n, err);
-	if (r < 0 || S_ISLNK(st.st_mode))
-		return r;
-	return add_xattrs(n->inode, fd_path, err);
+	return r < 0 ? r : add_xattrs(n->inode, fd_path, err);
 }
 
 static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err);

@@ -127,7 +127,7 @@ struct source_dir_params {
 };
 /*
  * Adds everything below dirfd. Content stays on disk (BLOB_PATH) and must not change before the tree is written; dirfd is
- * duplicated. Hard links are found again, extended attributes of the classes user, trusted and security are kept. What
+ * duplicated. Hard links are found again, extended attributes of the classes user, trusted and security and ACLs are kept. What
  * cannot be read is one error that names the first of them.
  */
 int source_add_dir(struct tree *t, int dirfd, const struct source_dir_params *p, struct error *err);

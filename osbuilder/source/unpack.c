@@ -6,7 +6,6 @@
 #include "base/alloc.h"
 #include "base/strbuf.h"
 
-#define UNPACK_CHUNK 65536 /* bytes moved at once */
 #define UNPACK_FLAGS (TREE_ADD_PARENTS | TREE_ADD_FOLLOW)
 
 /* An archive's name for a path: relative, or "./x". What tries to leave the tree is refused here, not repaired. */
@@ -37,24 +36,28 @@ static char *target_path(const struct source_unpack *u, const char *path)
 	return str_printf("%s/%s", u->target ? u->target : "", path);
 }
 
-static int spool_content(struct tree *t, struct la_archive *a, struct blob *out, struct error *err)
+/* Holes of the archive stay holes. */
+static int spool_content(struct tree *t, struct la_archive *a, const struct la_entry *e,
+			 struct blob *out, struct error *err)
 {
-	_cleanup_free_ char *buf = malloc(UNPACK_CHUNK);
-	uint64_t start = tree_spool_pos(t);
-	ssize_t n;
+	uint64_t start = tree_spool_pos(t), pos = 0, at;
+	const void *buf;
+	size_t n;
+	int r;
 
-	if (!buf)
-		return error_oom(err);
-	while ((n = la_read(a, buf, UNPACK_CHUNK, err)) > 0) {
-		int r = tree_spool_write(t, buf, (size_t)n, err);
-
+	while ((r = la_read_block(a, &buf, &n, &at, err)) > 0) {
+		r = at > pos ? tree_spool_hole(t, at - pos, err) : 0;
+		if (r == 0)
+			r = tree_spool_write(t, buf, n, err);
 		if (r < 0)
 			return r;
+		pos = at + n;
 	}
-	if (n < 0)
-		return (int)n;
-	tree_spool_blob(t, start, out);
-	return 0;
+	if (r == 0 && e->sparse && e->size > pos)
+		r = tree_spool_hole(t, e->size - pos, err);
+	if (r == 0)
+		tree_spool_blob(t, start, out);
+	return r;
 }
 
 static int add_xattrs(struct la_archive *a, struct tree_node *n, struct error *err)
@@ -73,15 +76,15 @@ static int add_xattrs(struct la_archive *a, struct tree_node *n, struct error *e
 }
 
 /* In cpio archives the content comes with the last of several links. */
-static int add_link(struct tree *t, struct la_archive *a, const char *path, const char *to,
-		    struct error *err)
+static int add_link(struct tree *t, struct la_archive *a, const struct la_entry *e,
+		    const char *path, const char *to, struct error *err)
 {
 	_cleanup_(blob_release) struct blob content = BLOB_INIT;
 	struct tree_node *n = NULL;
 	int r = tree_link(t, path, to, UNPACK_FLAGS, &n, err);
 
 	if (r == 0)
-		r = spool_content(t, a, &content, err);
+		r = spool_content(t, a, e, &content, err);
 	if (r < 0 || !content.size || !S_ISREG(n->inode->mode))
 		return r;
 	blob_release(&n->inode->content);
@@ -119,9 +122,9 @@ static int add_entry(struct tree *t, struct la_archive *a, const struct la_entry
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (to)
-		return add_link(t, a, path, to, err);
+		return add_link(t, a, e, path, to, err);
 	if (S_ISREG(e->mode)) {
-		r = spool_content(t, a, &content, err);
+		r = spool_content(t, a, e, &content, err);
 		if (r < 0)
 			return r;
 	}

@@ -82,15 +82,35 @@ uint64_t tree_spool_pos(const struct tree *t)
 	return t->spool_size;
 }
 
-int tree_spool_write(struct tree *t, const void *data, size_t len, struct error *err)
+static int spool_open(struct tree *t, struct error *err)
 {
-	int r;
-
 	if (t->spool_fd < 0)
 		t->spool_fd = tree_spool_file();
 	if (t->spool_fd < 0)
 		return error_sys(err, t->spool_fd,
 				 "cannot make a temporary file for unpacked content");
+	return 0;
+}
+
+int tree_spool_hole(struct tree *t, uint64_t len, struct error *err)
+{
+	int r = spool_open(t, err);
+
+	if (r < 0)
+		return r;
+	if (ftruncate(t->spool_fd, (off_t)(t->spool_size + len)) < 0)
+		return error_sys(err, -errno,
+				 "cannot enlarge the temporary file of unpacked content");
+	t->spool_size += len;
+	return 0;
+}
+
+int tree_spool_write(struct tree *t, const void *data, size_t len, struct error *err)
+{
+	int r = spool_open(t, err);
+
+	if (r < 0)
+		return r;
 	r = fd_pwrite_full(t->spool_fd, data, len, (off_t)t->spool_size);
 	if (r < 0)
 		return error_sys(err, r, "cannot write the temporary file of unpacked content");

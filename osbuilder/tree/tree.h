@@ -87,6 +87,8 @@ int tree_keep_fd(struct tree *t, int fd);
  */
 uint64_t tree_spool_pos(const struct tree *t);
 int tree_spool_write(struct tree *t, const void *data, size_t len, struct error *err);
+/* `len` zeros, which take no room. */
+int tree_spool_hole(struct tree *t, uint64_t len, struct error *err);
 void tree_spool_blob(const struct tree *t, uint64_t start, struct blob *out);
 /* Another such file, for those who spool beside the tree (in a thread) and give it to tree_keep_fd(). -errno when there is no place. */
 int tree_spool_file(void);

@@ -55,6 +55,13 @@ int out_flush(struct out *o, struct error *err)
 {
 	size_t at = 0;
 
+	if (o->stream) {
+		int r = fd_write_full(o->fd, o->buf, o->len);
+
+		if (r < 0)
+			return error_sys(err, r, "cannot write");
+		at = o->len;
+	}
 	while (at < o->len) {
 		bool zero = false;
 		size_t n = stretch(o, at, &zero);
@@ -77,7 +84,7 @@ int out_finish(struct out *o, uint64_t size, struct error *err)
 	struct stat st;
 	int r = out_flush(o, err);
 
-	if (r < 0)
+	if (r < 0 || o->stream)
 		return r;
 	if (fstat(o->fd, &st) < 0)
 		return error_sys(err, -errno, "cannot stat the output");

@@ -21,10 +21,11 @@ struct out {
 	size_t len;
 	struct progress
 		*progress; /* told the bytes of PROGRESS_WRITE; out_open() leaves it alone */
+	bool stream; /* set after out_open(): all bytes in order by write(2), no holes, for pipes */
 };
-#define OUT_INIT                        \
-	{                               \
-		-1, 0, 0, NULL, 0, NULL \
+#define OUT_INIT                               \
+	{                                      \
+		-1, 0, 0, NULL, 0, NULL, false \
 	}
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err);

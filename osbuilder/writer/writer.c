@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static const struct writer_ops *const all[] = { &writer_ext4, &writer_erofs, &writer_cpio };
+static const struct writer_ops *const all[] = { &writer_ext4, &writer_erofs, &writer_cpio,
+						&writer_tar };
 
 const struct writer_ops *writer_at(size_t i)
 {

@@ -17,6 +17,7 @@
  *   ext4		the guest's root file system (ext4.c says which features)
  *   erofs	uncompressed; a container's root packed for a block device
  *   cpio	"newc", plain or in gzip members, for an initrd
+ *   tar	pax interchange format (tar.c), for any tar program
  *
  * A tree that the format cannot hold is refused with the path of the entry; nothing is dropped silently. The region written
  * to must be a hole or zeros (a new file): blocks of zeros are skipped. On error the file holds rubbish.
@@ -44,6 +45,8 @@ struct writer_params {
 	uint32_t free_inodes;	   /* ext4: free inodes */
 	int gzip_level;		   /* cpio: 0 plain, else 1..12 */
 	struct progress *progress; /* bytes written go to PROGRESS_WRITE; may be NULL */
+	/* tar: in order from where the descriptor stands, which may be a pipe; `offset` must be 0. */
+	bool stream;
 	bool drop_xattrs; /* cpio cannot hold extended attributes: leave them out instead of refusing the tree */
 };
 
@@ -51,8 +54,8 @@ struct writer_result {
 	uint64_t
 		size; /* bytes written from the offset on; ext4, erofs: a multiple of WRITER_BLOCK */
 	uint8_t seed
-		[WRITER_SEED_SIZE]; /* the one given or derived; zeros from cpio when none was given */
-	uint8_t uuid[16];	    /* of the file system; zeros for cpio */
+		[WRITER_SEED_SIZE]; /* the one given or derived; zeros from cpio and tar when none was given */
+	uint8_t uuid[16]; /* of the file system; else zeros */
 };
 
 struct writer_ops {
@@ -64,6 +67,7 @@ struct writer_ops {
 extern const struct writer_ops writer_ext4;
 extern const struct writer_ops writer_erofs;
 extern const struct writer_ops writer_cpio;
+extern const struct writer_ops writer_tar;
 
 /* By name; NULL when there is none. */
 const struct writer_ops *writer_find(const char *name);

@@ -386,7 +386,7 @@ def refusals(good_dir):
         ("hostile tar", [recipe("tar", head + f'[[source]]\ntype = "tar"\npath = "{evil}"\n')], {},
          "entry '../../etc/evil': path contains '..'"),
         ("architecture", ["agent", "--arch", "aarch64"], {}, "is for x86_64, the image is for aarch64"),
-        ("image without an agent", ["busybox"], {}, "recipe 'busybox' has no agent: only --rootfs can be made of it"),
+        ("image without an agent", ["busybox"], {}, "recipe 'busybox' has no agent: only --rootfs and --tar can be made of it"),
         ("bad epoch", ["agent", "--source-date-epoch", "yesterday"], {}, "--source-date-epoch: 'yesterday'"),
         ("bad file system", ["agent", "--fs", "ntfs"], {}, "unknown file system 'ntfs'"),
         ("unknown option", ["agent", "--frobnicate"], {}, "unknown option '--frobnicate'"),
@@ -404,7 +404,7 @@ def refusals(good_dir):
     def _():
         p = run(OSBUILDER, "build", "--recipe", "agent", ok=False, cwd=ROOT)
         assert p.returncode == 1, p
-        assert p.stderr == "osbuilder: build: --image, --initrd or --rootfs is missing\n", p.stderr
+        assert p.stderr == "osbuilder: build: --image, --initrd, --rootfs or --tar is missing\n", p.stderr
         p = run(OSBUILDER, "build", "--recipe", "agent", "--rootfs", f"{TMP}/never", ok=False, cwd=ROOT)
         assert p.returncode == 1, p
         assert p.stderr == "osbuilder: recipe 'agent' has an agent: --agent is missing\n", p.stderr

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import socket
 import stat
+import subprocess
 import sys
 
 import image_build as ib
@@ -136,6 +138,50 @@ def extract_cases():
         refused(["extract", OSBUILDER, f"{OUT}/no"], 1,
                 f"'{OSBUILDER}': is no disk image, file system, initrd, tar file or directory")
         assert sorted(os.listdir(OUT)) == before
+
+
+def tar_cases():
+    tar = f"{OUT}/all.tar"
+
+    @case("extract --tar: an ordinary user gets everything of an image and an initrd, twice the same")
+    def _():
+        osb("extract", "--tar", tar, IMG)
+        assert diff(IMG, tar, "--times") == (0, "")
+        osb("extract", "--tar", f"{tar}.2", IMG)
+        assert sha(tar) == sha(f"{tar}.2")
+        osb("extract", "--tar", f"{tar}.initrd", INITRD)
+        assert diff(INITRD, f"{tar}.initrd", "--times") == (0, "")
+        assert diff(tar, f"{tar}.initrd", "--times") == (1, "+ /init\n")
+
+    @case("extract --tar -: through a pipe, into tar and bsdtar")
+    def _():
+        for argv in ([tool("tar"), "-t", "--numeric-owner", "-vf", "-"], [tool("bsdtar"), "--numeric-owner", "-tvf", "-"]):
+            with subprocess.Popen([OSBUILDER, "extract", "--tar", "-", IMG], stdout=subprocess.PIPE, **as_user()) as p:
+                got = subprocess.run(argv, stdin=p.stdout, capture_output=True, text=True, check=True)
+            assert p.returncode == 0 and not got.stderr, got
+            assert re.search(r"^crw\S+ .* dev/null$", got.stdout, re.M), got.stdout
+            assert re.search(r"var/run -> ../run$", got.stdout, re.M), got.stdout
+
+    @case("build --tar: what the image holds")
+    def _():
+        ib.build("agent", ib.out_dir("tar"), "--tar", f"{ib.TMP}/tar/root.tar")
+        assert diff(IMG, f"{ib.TMP}/tar/root.tar", "--times") == (0, "")
+        p = ib.build("agent", ib.out_dir("tar2"), "--tar", f"{ib.TMP}/no/root.tar", ok=False)
+        assert p.returncode == 1 and f"{ib.TMP}/no/root.tar: No such file" in p.stderr and not os.listdir(f"{ib.TMP}/tar2"), p.stderr
+
+    @case("extract --tar refuses a socket with its name, or leaves it out and names it")
+    def _():
+        d = f"{OUT}/with-socket"
+        os.mkdir(d)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(f"{d}/s")
+        refused(["extract", "--tar", f"{OUT}/no.tar", d], 1, "/s: tar has no type for a socket")
+        assert not os.path.exists(f"{OUT}/no.tar")
+        p = osb("extract", "--no-sockets", "--tar", f"{OUT}/yes.tar", d)
+        assert p.stderr == "osbuilder: left out socket /s\n", p.stderr
+        refused(["extract", "--tar", "x", d, d], 1, "extract: with --tar one image is needed")
+        refused(["extract", "--tar"], 1, "extract: option '--tar' needs a value")
+        refused(["extract", "--tar", "/nonexistent/x.tar", d], 1, "/nonexistent/x.tar: No such file or directory")
 
 
 def inspect_cases():
@@ -276,6 +322,7 @@ def main():
     ib.build("agent", OUT)
     diff_cases()
     extract_cases()
+    tar_cases()
     inspect_cases()
     seal_cases()
     shutil.rmtree(ib.TMP)
