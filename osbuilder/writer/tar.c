@@ -176,12 +176,10 @@ static void put_str(uint8_t *b, const char *s, size_t width)
 /* Sum, magic and the rest; then out it goes. */
 static int emit_header(struct tar *t, uint8_t h[TAR_BLOCK], struct error *err)
 {
+	static const uint8_t magic[8] = { 'u', 's', 't', 'a', 'r', 0, '0', '0' };
 	uint32_t sum = 0;
 
-	memcpy(h + TAR_MAGIC,
-	       "ustar\0"
-	       "00",
-	       8);
+	memcpy(h + TAR_MAGIC, magic, sizeof(magic));
 	memset(h + TAR_SUM, ' ', 8);
 	for (size_t i = 0; i < TAR_BLOCK; i++)
 		sum += h[i];
