@@ -2,7 +2,8 @@
 #
 # The only build entry. Non-recursive: every module.mk below adds its lists, and one make sees the whole graph.
 # Knobs: V=1 (show commands), O=dir (output tree, default build), SAN=address,undefined (host programs and tests
-# with sanitizers, in a tree of their own), CC, GUEST_CC, WERROR=0, ARCH, RECIPE, OSBUILDER_CACHE.
+# with sanitizers, in a tree of their own), CC, GUEST_CC, WERROR=0, ARCH, RECIPE, OSBUILDER_CACHE. With ARCH= of another
+# machine the agent is cross-built, in a tree of its own; programs of the host are always for this machine.
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
@@ -16,9 +17,7 @@ V ?= 0
 SAN ?=
 WERROR ?= 1
 CC := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
-GUEST_CC ?= gcc
 AR := ar
-STRIP ?= strip
 PROTOC_C ?= protoc-c
 PKG_CONFIG ?= pkg-config
 PYTHON3 ?= python3
@@ -26,6 +25,11 @@ DESTDIR ?=
 PREFIX ?= /usr
 HOST_ARCH := $(shell uname -m)
 ARCH ?= $(HOST_ARCH)
+# ARCH when it is not this machine's, and the prefix of Debian's cross tools for it.
+CROSS := $(filter-out $(HOST_ARCH),$(ARCH))
+GNU_TUPLE := $(subst ppc64le,powerpc64le,$(ARCH))-linux-gnu
+GUEST_CC ?= $(if $(CROSS),$(GNU_TUPLE)-)gcc
+STRIP ?= $(if $(CROSS),$(GNU_TUPLE)-)strip
 RECIPE ?= agent
 VERSION := $(shell cat VERSION)
 export OSBUILDER_CACHE ?= $(abspath $(O))/cache
@@ -43,7 +47,8 @@ endif
 comma := ,
 HOSTV := host$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 H := $(O)/$(HOSTV)
-G := $(O)/guest
+G := $(O)/guest$(if $(CROSS),-$(ARCH))
+SYSROOT := $(O)/sysroot/$(ARCH)
 GEN := $(O)/gen
 
 # ---- flags -----------------------------------------------------------------------------------------------------
@@ -54,8 +59,12 @@ COMMON := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKATA_VERSION='"$(VER
 	-fno-strict-aliasing -fno-common -fstack-protector-strong -ffile-prefix-map=$(CURDIR)=. $(WARN)
 HOST_CFLAGS := $(COMMON) -O2 -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATA_SANITIZED=1,-D_FORTIFY_SOURCE=2)
 HOST_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN))
-GUEST_CFLAGS := $(COMMON) -Os -fPIE -ffunction-sections -fdata-sections -D_FORTIFY_SOURCE=2
-GUEST_LDFLAGS := -static-pie -Wl,-z,relro,-z,now -Wl,--gc-sections
+# A cross compiler takes headers, libraries and start files of the sysroot, and none of its own package's C library.
+GUEST_CFLAGS := $(COMMON) -Os -fPIE -ffunction-sections -fdata-sections -D_FORTIFY_SOURCE=2 \
+	$(if $(CROSS),--sysroot=$(SYSROOT) -isystem $(SYSROOT)/usr/include/$(GNU_TUPLE) -isystem $(SYSROOT)/usr/include)
+CROSS_LDFLAGS := $(if $(CROSS),--sysroot=$(SYSROOT) -B$(SYSROOT)/usr/lib/$(GNU_TUPLE)/ -L$(SYSROOT)/usr/lib/$(GNU_TUPLE))
+# glibc has no static PIE start code for ppc64le.
+GUEST_LDFLAGS := $(if $(filter ppc64le,$(ARCH)),-static -no-pie,-static-pie) -Wl,-z,relro,-z,now -Wl,--gc-sections $(CROSS_LDFLAGS)
 FUZZ_CC ?= clang
 FUZZ_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2 -Werror,$(COMMON)) -O1 -DKATA_SANITIZED=1 \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
@@ -96,6 +105,8 @@ endef
 define unit
 UNIT_TESTS += $(H)/test/$(1)
 ALL_SRCS += tests/unit/$(1).c
+$(if $(CROSS),$(G)/test/$(1): $(call objs,$(G),tests/unit/$(1).c $(4)) $(patsubst %,$(G)/lib/lib%.a,$(2))
+$(G)/test/$(1): LDLIBS := $(3) -lcmocka)
 $(H)/test/$(1): $(call objs,$(H),tests/unit/$(1).c $(4)) $(patsubst %,$(H)/lib/lib%.a,$(2))
 $(H)/test/$(1): LDLIBS := $(3) -lcmocka
 endef
@@ -149,12 +160,17 @@ $(H)/bin/%:
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) -o $@ $(call link_libs,$^) $(LDLIBS)
 $(G)/bin/%:
 	$(call say,LD,$@)mkdir -p $(@D) && $(GUEST_CC) $(GUEST_LDFLAGS) -o $@.debug $(call link_libs,$^) $(LDLIBS) && $(STRIP) -o $@ $@.debug
+ifneq ($(CROSS),)
+# Tests for a foreign machine link with shared libraries: Debian has no static cmocka.
+$(G)/test/%:
+	$(call say,LD,$@)mkdir -p $(@D) && $(GUEST_CC) -pie -Wl,--gc-sections $(CROSS_LDFLAGS) -o $@ $(call link_libs,$^) $(LDLIBS)
+endif
 $(H)/test/%:
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(HOST_LDFLAGS) -o $@ $(call link_libs,$^) $(LDLIBS)
 $(O)/fuzz/bin/%:
 	$(call say,LD,$@)mkdir -p $(@D) && $(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $(call link_libs,$^) $(LDLIBS)
 
--include $(shell [ -d $(O) ] && find $(O) \( -path $(O)/kernel -o -path $(O)/cache -o -path $(O)/lint \) -prune -o -name '*.d' -print)
+-include $(shell [ -d $(O) ] && find $(O) \( -path $(O)/kernel -o -path $(O)/cache -o -path $(O)/lint -o -path $(O)/sysroot \) -prune -o -name '*.d' -print)
 # Objects are wanted between runs; without this make deletes what only a pattern rule asked for.
 .SECONDARY:
 
@@ -175,7 +191,8 @@ help:
 	@echo 'rootfs-image         a root file system image (ARCH=, RECIPE=agent|debian|path)'
 	@echo 'initrd-image         an initrd (ARCH=, RECIPE=)'
 	@echo 'demo                 a container in a VM, from our kernel and image'
-	@echo 'check                all tests: check-unit check-corpus check-image check-boot check-runtime'
+	@echo 'agent                the agent alone (ARCH=: cross-built, with Debian packages of that machine)'
+	@echo 'check                all tests: check-unit check-corpus check-cross check-image check-boot check-runtime'
 	@echo 'check-san check-fuzz the unit tests under sanitizers; libFuzzer on every parser (FUZZ_TIME=)'
 	@echo 'bench-image          osbuilder against other image builders, as ratios'
 	@echo 'lint format          static checks; clang-format in place'

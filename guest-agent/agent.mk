@@ -7,6 +7,19 @@ AGENT_LIBS := agentinit container wire ocipb oci wireproto base
 $(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 PROGRAMS += $(G)/bin/kata-agent
+.PHONY: agent
+agent: $(G)/bin/kata-agent
+
+# What the cross compiler links with, made of Debian's packages for that machine. Its stamp stands for it: flags are written
+# anew after it, so everything is compiled again.
+.PHONY: sysroot
+ifneq ($(CROSS),)
+sysroot: $(SYSROOT).stamp
+$(G)/.flags: $(SYSROOT).stamp
+$(SYSROOT).stamp: guest-agent/sysroot/recipe.toml | $(H)/bin/osbuilder
+	$(call say,SYSROOT,$(SYSROOT))mkdir -p $(@D) && rm -rf $(SYSROOT) $(G)/.flags && $(H)/bin/osbuilder build \
+		--recipe guest-agent/sysroot/ --arch $(ARCH) --rootfs $(SYSROOT) && touch $@
+endif
 
 AGENT_TEST := guest-agent/service/test_agent_local
 $(eval $(call unit,$(AGENT_TEST),wire wireproto base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c \

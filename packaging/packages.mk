@@ -3,6 +3,8 @@
 # Building the programs.
 DEPS_BUILD := gcc libc6-dev make pkg-config protobuf-c-compiler libprotobuf-dev libprotobuf-c-dev libarchive-dev \
 	libext2fs-dev comerr-dev zlib1g-dev libdeflate-dev libelf-dev libssl-dev libjansson-dev libseccomp-dev
+# Cross-building the agent. C library and other libraries come from guest-agent/sysroot.
+DEPS_CROSS := gcc-aarch64-linux-gnu gcc-powerpc64le-linux-gnu gcc-s390x-linux-gnu
 # Building the guest kernel (libssl-dev and libelf-dev are above).
 DEPS_KERNEL := linux-source-6.1 bc bison flex patch xz-utils bzip2 cpio kmod perl
 # Building images: the archive keys that apt verifies packages with.
@@ -15,7 +17,9 @@ DEPS_TEST := libcmocka-dev python3 e2fsprogs fdisk erofs-utils libarchive-tools 
 DEPS_TEST += createrepo-c rpm dnf dnf-plugins-core gnupg openssl skopeo
 # What `make bench-image` measures osbuilder against.
 DEPS_BENCH := genext2fs mmdebstrap pigz
+# Tests of foreign agents: QEMU for user programs.
+DEPS_TEST += qemu-user-static
 # Lint and fuzzing.
 DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev universal-ctags shellcheck
 
-DEPS := $(sort $(DEPS_BUILD) $(DEPS_KERNEL) $(DEPS_IMAGE) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BENCH) $(DEPS_LINT))
+DEPS := $(sort $(DEPS_BUILD) $(DEPS_CROSS) $(DEPS_KERNEL) $(DEPS_IMAGE) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BENCH) $(DEPS_LINT))

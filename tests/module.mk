@@ -11,7 +11,7 @@ FUZZ_TIME ?= 20
 	check-demo check-results-begin check-results-end
 
 check: check-results-begin
-	$(Q)$(MAKE) -k --no-print-directory check-unit check-corpus check-image check-boot check-runtime; s=$$?; \
+	$(Q)$(MAKE) -k --no-print-directory check-unit check-corpus check-cross check-image check-boot check-runtime; s=$$?; \
 	$(RUN_TESTS) --total || s=1; exit $$s
 check-results-begin:
 	$(Q)rm -rf $(RESULTS) && mkdir -p $(RESULTS)
@@ -37,7 +37,7 @@ check-fuzz: $(FUZZERS:%=$(O)/fuzz/bin/fuzz_%)
 INTEGRATION_ENV = KATA_BUILD=$(abspath $(O)) KATA_BIN=$(abspath $(H))/bin KATA_AGENT=$(abspath $(G))/bin/kata-agent \
 	KATA_KERNEL_DIR=$(abspath $(O))/kernel/$(ARCH) KATA_IMAGE_DIR=$(abspath $(O))/images/$(ARCH)/agent \
 	KATA_CONFIG=$(abspath $(O))/demo/configuration.toml KATA_BOOT_PROBE=$(abspath $(G))/bin/init_probe
-check-image: $(H)/bin/osbuilder $(G)/bin/kata-agent
+check-image: $(H)/bin/osbuilder $(G)/bin/kata-agent cross-agents
 	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/image_*.py)
 check-boot: kernel rootfs-image initrd-image demo-config $(PROGRAMS) $(BOOT_TEST_PROGS)
 	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/boot_*.py)
@@ -48,3 +48,5 @@ check-runtime: demo-config kernel rootfs-image $(PROGRAMS)
 
 check-kvm:
 	@echo "check-kvm: the nested test host is not built yet" >&2; exit 1
+
+include tests/cross.mk

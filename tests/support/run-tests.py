@@ -10,6 +10,7 @@ a file under --results; what failed is shown. Exit status: 0 when nothing failed
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -46,9 +47,9 @@ def parse(text):
     return passed, failed, skips, planned
 
 
-def run(program, args, timeout):
+def run(program, args, timeout, under=()):
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="tap", PYTHONUNBUFFERED="1")
-    argv = [sys.executable, program] if program.endswith(".py") else [program]
+    argv = [sys.executable, program] if program.endswith(".py") else [*under, program]
     start = time.monotonic()
     try:
         p = subprocess.run(argv + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -65,7 +66,10 @@ def one(program, args, opts):
     for prefix in (opts.strip or "", "tests/"):
         if prefix and name.startswith(prefix):
             name = name[len(prefix):].lstrip("/")
-    text, status, took = run(program, args, opts.timeout)
+    if opts.under and not shutil.which(opts.under[0]):
+        text, status, took = f"1..1\nok 1 - all # SKIP {opts.under[0]} is not installed\n", 0, 0
+    else:
+        text, status, took = run(program, args, opts.timeout, opts.under)
     passed, failed, skips, planned = parse(text)
     ran = passed + failed + len(skips)
     if status != 0 and failed == 0:
@@ -109,6 +113,7 @@ def main():
     ap.add_argument("--timeout", type=int, default=900)
     ap.add_argument("--total", action="store_true", help="only print the closing line")
     ap.add_argument("--arg", action="append", default=[], help="given to every program")
+    ap.add_argument("--under", type=str.split, default=[], help="a program and its arguments that runs each of them")
     ap.add_argument("programs", nargs="*")
     opts = ap.parse_args()
     os.makedirs(opts.results, exist_ok=True)

@@ -3,6 +3,7 @@
 #include "support/cmocka_all.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
@@ -42,7 +43,7 @@ static void arena_gives_zeroed_aligned_memory(void **state)
 		unsigned char *p = arena_alloc(&a, n);
 
 		assert_non_null(p);
-		assert_int_equal((uintptr_t)p % 16, 0);
+		assert_int_equal((uintptr_t)p % alignof(max_align_t), 0);
 		for (size_t i = 0; i < n; i++)
 			assert_int_equal(p[i], 0);
 		memset(p, 0xff, n);

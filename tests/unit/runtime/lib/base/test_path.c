@@ -109,8 +109,8 @@ static void makes_what_is_missing(void **state)
 	assert_int_equal(unlinkat(root, "new-target", 0), 0);
 }
 
-/* The same tests again where the kernel says it has no openat2: the walk must agree with the kernel. */
-static int forbid_openat2(void **state)
+/* From here on the kernel says it has no openat2. */
+static bool forbid_openat2(void)
 {
 	struct sock_filter prog[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -121,10 +121,23 @@ static int forbid_openat2(void **state)
 	struct sock_fprog fprog = { ARRAY_SIZE(prog), prog };
 
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog), 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog) < 0) {
+		assert_true(errno == EINVAL || errno == ENOSYS);
+		printf("skipped: no seccomp filters here (an emulator of user programs has none)\n");
+		return false;
+	}
 	assert_int_equal(syscall(SYS_openat2, -1, "", NULL, 0), -1);
 	assert_int_equal(errno, ENOSYS);
-	return 0;
+	return true;
+}
+
+/* The same tests again: the walk must agree with the kernel. */
+static void without_openat2(void **state)
+{
+	if (!forbid_openat2())
+		skip();
+	stays_inside(state);
+	makes_what_is_missing(state);
 }
 
 static void ids(void **state)
@@ -176,8 +189,7 @@ int main(void)
 		cmocka_unit_test(makes_what_is_missing),
 		cmocka_unit_test(ids),
 		cmocka_unit_test(lexical_forms),
-		cmocka_unit_test_setup(stays_inside, forbid_openat2),
-		cmocka_unit_test(makes_what_is_missing),
+		cmocka_unit_test(without_openat2),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
