@@ -2,7 +2,6 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -10,38 +9,27 @@
 #include "image_read.h"
 #include "writer/dir.h"
 
-static const char help[] =
-	"usage: osbuilder extract [OPTION...] IMAGE DIR\n"
-	"       osbuilder extract [OPTION...] --tar FILE IMAGE\n"
-	"\n"
-	"Takes the files out of a disk image, a bare ext4 or erofs, an initrd or a tar file into the new\n"
-	"directory DIR. Nothing is mounted. Run by root, owners, devices and extended attributes are those of\n"
-	"the image; anybody else owns all files, and what only root can make is an error that names it:\n"
-	"\n"
-	"  --tar FILE               a tar file with everything in it, for any user; - is standard output\n"
-	"  --no-devices             leave out character and block devices (each is named on standard error)\n"
-	"  --no-sockets             leave out sockets, which a tar file cannot hold (each is named)\n"
-	"  --no-xattrs              leave out extended attributes\n";
-
-enum { OPT_NO_DEVICES = 256, OPT_NO_SOCKETS, OPT_NO_XATTRS, OPT_TAR, OPT_HELP };
-
-static const struct option options[] = {
-	{ "no-devices", no_argument, NULL, OPT_NO_DEVICES },
-	{ "no-sockets", no_argument, NULL, OPT_NO_SOCKETS },
-	{ "tar", required_argument, NULL, OPT_TAR },
-	{ "no-xattrs", no_argument, NULL, OPT_NO_XATTRS },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
-};
-
-struct extract {
+struct extract_args {
 	struct writer_params p;
 	bool no_devices, no_sockets;
 	const char *tar; /* FILE or "-" */
 };
 
+static const struct cli_option options[] = {
+	{ "tar", "FILE", "a tar file with everything in it, for any user; - is standard output",
+	  CLI_STRING(struct extract_args, tar) },
+	{ "no-devices", NULL,
+	  "leave out character and block devices (each is named on standard error)",
+	  CLI_FLAG(struct extract_args, no_devices) },
+	{ "no-sockets", NULL, "leave out sockets, which a tar file cannot hold (each is named)",
+	  CLI_FLAG(struct extract_args, no_sockets) },
+	{ "no-xattrs", NULL, "leave out extended attributes",
+	  CLI_FLAG(struct extract_args, p.drop_xattrs) },
+	{ NULL },
+};
+
 /* Removes devices or sockets below dir. Recursion ends at TREE_DEPTH_MAX. */
-static void remove_special(const struct extract *x, struct tree *t, struct tree_node *dir)
+static void remove_special(const struct extract_args *x, struct tree *t, struct tree_node *dir)
 {
 	char path[TREE_PATH_BUF];
 
@@ -64,7 +52,7 @@ static void remove_special(const struct extract *x, struct tree *t, struct tree_
 }
 
 /* A file appears when it is complete; to standard output it goes as it comes. */
-static int write_tar(struct extract *x, struct tree *t, struct error *err)
+static int write_tar(struct extract_args *x, struct tree *t, struct error *err)
 {
 	_cleanup_file_out_ struct file_out out = FILE_OUT_INIT;
 	struct writer_result res;
@@ -79,55 +67,35 @@ static int write_tar(struct extract *x, struct tree *t, struct error *err)
 	return r < 0 ? r : file_out_commit(&out, err);
 }
 
-/* 1: help was printed. */
-static int read_options(int argc, char **argv, struct extract *x, struct error *err)
+static int extract(const struct cli_command *c, int argc, char **argv, struct error *err)
 {
-	int c;
-
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		switch (c) {
-		case OPT_NO_DEVICES:
-			x->no_devices = true;
-			break;
-		case OPT_NO_SOCKETS:
-			x->no_sockets = true;
-			break;
-		case OPT_NO_XATTRS:
-			x->p.drop_xattrs = true;
-			break;
-		case OPT_TAR:
-			x->tar = optarg;
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return 1;
-		case ':':
-			return error_set(err, -EINVAL, "extract: option '%s' needs a value",
-					 argv[optind - 1]);
-		default:
-			return error_set(err, -EINVAL, "extract: unknown option '%s'",
-					 argv[optind - 1]);
-		}
-	}
-	if (x->tar && argc - optind != 1)
-		return error_set(err, -EINVAL, "extract: with --tar one image is needed");
-	if (!x->tar && argc - optind != 2)
-		return error_set(err, -EINVAL, "extract: an image and a directory are needed");
-	return 0;
-}
-
-int cli_extract(int argc, char **argv, struct error *err)
-{
-	struct extract x = { .p = { .keep_times = true } };
+	struct extract_args a = { .p.keep_times = true };
 	_cleanup_tree_ struct tree *t = NULL;
-	int r = read_options(argc, argv, &x, err);
+	int r = cli_read(c, argc, argv, &a, err);
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = image_read(argv[optind], &t, NULL, err);
+	if (a.tar && cli_operands(argv) != 1)
+		return error_set(err, -EINVAL, "extract: with --tar one image is needed");
+	if (!a.tar && cli_operands(argv) != 2)
+		return error_set(err, -EINVAL, "extract: an image and a directory are needed");
+	r = image_read(argv[1], &t, NULL, err);
 	if (r < 0)
 		return r;
-	remove_special(&x, t, tree_root(t));
-	return x.tar ? write_tar(&x, t, err) : writer_dir(t, AT_FDCWD, argv[optind + 1], &x.p, err);
+	remove_special(&a, t, tree_root(t));
+	return a.tar ? write_tar(&a, t, err) : writer_dir(t, AT_FDCWD, argv[2], &a.p, err);
 }
+
+const struct cli_command cli_extract = {
+	.name = "extract",
+	.brief = "take the files out of an image or initrd",
+	.synopsis = "[OPTION...] IMAGE DIR\n"
+		    "       osbuilder extract [OPTION...] --tar FILE IMAGE",
+	.about =
+		"Takes the files out of a disk image, a bare ext4 or erofs, an initrd or a tar file into the new\n"
+		"directory DIR. Nothing is mounted. Run by root, owners, devices and extended attributes are those of\n"
+		"the image; anybody else owns all files, and what only root can make is an error that names it.",
+	.options = { options },
+	.n_operands = CLI_ANY,
+	.run = extract,
+};

@@ -2,7 +2,6 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,24 +17,19 @@
 #include "image_read.h"
 #include "writer/le.h"
 
-static const char help[] =
-	"usage: osbuilder inspect [--json] FILE\n"
-	"\n"
-	"Checks an image or initrd against its manifest, when it has one, and prints what it is: partitions as\n"
-	"a plain disk and as persistent memory show them, file system, agent, number of entries, packages.\n";
+struct inspect_args {
+	bool json;
+};
 
-enum { OPT_JSON = 256, OPT_HELP };
-
-static const struct option options[] = {
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
+static const struct cli_option options[] = {
+	{ "json", NULL, "print it as JSON", CLI_FLAG(struct inspect_args, json) },
+	{ NULL },
 };
 
 /* Where the agent is looked for when there is no manifest: upstream's path, and the guest's init. */
 static const char *const agent_paths[] = { "/usr/bin/kata-agent", "/sbin/init", "/init" };
 
-struct report {
+struct facts {
 	const char *path;
 	struct image_info info;
 	struct manifest manifest; /* when info.has_manifest */
@@ -47,13 +41,13 @@ struct report {
 		   1]; /* "VERSION PROTOCOL" of the agent in the image; empty when unknown */
 };
 
-static void report_release(struct report *r)
+static void facts_release(struct facts *r)
 {
 	manifest_release(&r->manifest);
 }
 
 /* An initrd starts with a cpio or compression magic, an image with a partition table: 55 aa at byte 510. */
-static int look(struct report *r, bool *ret_image, struct error *err)
+static int look(struct facts *r, bool *ret_image, struct error *err)
 {
 	_cleanup_fd_ int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	unsigned char sig[2], sum[8];
@@ -69,7 +63,7 @@ static int look(struct report *r, bool *ret_image, struct error *err)
 
 static int count(struct tree_node *n, void *data)
 {
-	struct report *r = data;
+	struct facts *r = data;
 
 	r->entries++;
 	if (S_ISREG(n->inode->mode))
@@ -78,7 +72,7 @@ static int count(struct tree_node *n, void *data)
 }
 
 /* The note of the agent in the tree; anything that goes wrong leaves it unknown. */
-static void find_agent(struct report *r, struct tree *t)
+static void find_agent(struct facts *r, struct tree *t)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(agent_paths) && !*r->agent; i++) {
 		struct tree_node *n = tree_resolve(t, agent_paths[i]);
@@ -93,7 +87,7 @@ static void find_agent(struct report *r, struct tree *t)
 	}
 }
 
-static int gather(struct report *r, struct error *err)
+static int gather(struct facts *r, struct error *err)
 {
 	struct image_check_params p = { .path = r->path, .verify_sha512 = true };
 	_cleanup_tree_ struct tree *t = NULL;
@@ -120,7 +114,7 @@ static int gather(struct report *r, struct error *err)
 }
 
 /* Version (0) or protocol (1) of the agent: what the manifest says, else the note in the image. Empty when unknown. */
-static void agent_word(const struct report *r, unsigned which, char out[AGENT_NOTE_DESC_MAX + 1])
+static void agent_word(const struct facts *r, unsigned which, char out[AGENT_NOTE_DESC_MAX + 1])
 {
 	const char *known = which ? r->info.agent_protocol : r->info.agent_version;
 	const char *space = strchr(r->agent, ' ');
@@ -138,7 +132,7 @@ static const char *or_unknown(const char *s)
 	return s && *s ? s : "unknown";
 }
 
-static void print_text(const struct report *r)
+static void print_text(const struct facts *r)
 {
 	const struct image_info *i = &r->info;
 	char version[AGENT_NOTE_DESC_MAX + 1], protocol[AGENT_NOTE_DESC_MAX + 1];
@@ -194,7 +188,7 @@ static void put_partitions(struct json_out *o, const struct image_info *i)
 	json_out_end(o);
 }
 
-static void put_content(struct json_out *o, const struct report *r)
+static void put_content(struct json_out *o, const struct facts *r)
 {
 	if (*r->unreadable) {
 		json_out_null(o, "content");
@@ -220,7 +214,7 @@ static void put_packages(struct json_out *o, const struct source_packages *p)
 	json_out_end(o);
 }
 
-static int print_json(const struct report *r, struct error *err)
+static int print_json(const struct facts *r, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	const struct image_info *i = &r->info;
@@ -253,33 +247,32 @@ static int print_json(const struct report *r, struct error *err)
 	return 0;
 }
 
-int cli_inspect(int argc, char **argv, struct error *err)
+static int inspect(const struct cli_command *c, int argc, char **argv, struct error *err)
 {
-	_cleanup_(report_release) struct report report = { 0 };
-	bool json = false;
-	int c, r;
+	_cleanup_(facts_release) struct facts facts = { 0 };
+	struct inspect_args a = { 0 };
+	int r = cli_read(c, argc, argv, &a, err);
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		switch (c) {
-		case OPT_JSON:
-			json = true;
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return 0;
-		default:
-			return error_set(err, -EINVAL, "inspect: unknown option '%s'",
-					 argv[optind - 1]);
-		}
-	}
-	if (argc - optind != 1)
-		return error_set(err, -EINVAL, "inspect: exactly one file is needed");
-	report.path = argv[optind];
-	r = gather(&report, err);
-	if (r == 0 && json)
-		return print_json(&report, err);
+	if (r)
+		return r < 0 ? r : 0;
+	facts.path = argv[1];
+	r = gather(&facts, err);
+	if (r == 0 && a.json)
+		return print_json(&facts, err);
 	if (r == 0)
-		print_text(&report);
+		print_text(&facts);
 	return r;
 }
+
+const struct cli_command cli_inspect = {
+	.name = "inspect",
+	.brief = "show what an image or initrd is",
+	.synopsis = "[--json] FILE",
+	.about =
+		"Checks an image or initrd against its manifest, when it has one, and prints what it is: partitions as\n"
+		"a plain disk and as persistent memory show them, file system, agent, number of entries, packages.",
+	.options = { options },
+	.n_operands = 1,
+	.operands = "exactly one file is needed",
+	.run = inspect,
+};

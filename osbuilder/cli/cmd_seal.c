@@ -1,71 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
-#include <getopt.h>
-#include <stdio.h>
-
-#include "cli/report.h"
 #include "seal.h"
 
-static const char help[] =
-	"usage: osbuilder seal --agent FILE [OPTION...] IMAGE\n"
-	"\n"
-	"Puts another agent into an image or initrd that osbuilder made, and makes the image, its manifest and,\n"
-	"when it is measured, its hash tree and root_hash_NAME.txt again.\n"
-	"\n"
-	"  --agent FILE             the static kata-agent\n"
-	"  --output FILE            write another file (default: replace IMAGE when all is complete)\n"
-	"  --variant NAME           of root_hash_NAME.txt (default: the recipe's name)\n"
-	"  --verity-salt HEX|-      default: derived from the content\n";
-
-enum { OPT_AGENT = 256, OPT_OUTPUT, OPT_VARIANT, OPT_SALT, OPT_HELP };
-
-static const struct option options[] = {
-	{ "agent", required_argument, NULL, OPT_AGENT },
-	{ "output", required_argument, NULL, OPT_OUTPUT },
-	{ "variant", required_argument, NULL, OPT_VARIANT },
-	{ "verity-salt", required_argument, NULL, OPT_SALT },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
+struct seal_args {
+	struct report_args report;
+	struct image_seal_params p;
 };
 
-int cli_seal(int argc, char **argv, struct error *err)
-{
-	_cleanup_report_ struct report report;
-	struct image_seal_params p = { .progress = &report.progress };
-	int c;
+static const struct cli_option options[] = {
+	{ "agent", "FILE", "the static kata-agent", CLI_STRING(struct seal_args, p.agent) },
+	{ "output", "FILE", "write another file (default: replace IMAGE when all is complete)",
+	  CLI_STRING(struct seal_args, p.out) },
+	{ "variant", "NAME", "of root_hash_NAME.txt (default: the recipe's name)",
+	  CLI_STRING(struct seal_args, p.variant) },
+	{ "verity-salt", "HEX",
+	  "salt of the hash tree, - for none (default: derived from the content)",
+	  CLI_STRING(struct seal_args, p.salt) },
+	{ NULL },
+};
 
-	report_open(&report);
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		switch (c) {
-		case OPT_AGENT:
-			p.agent = optarg;
-			break;
-		case OPT_OUTPUT:
-			p.out = optarg;
-			break;
-		case OPT_VARIANT:
-			p.variant = optarg;
-			break;
-		case OPT_SALT:
-			p.salt = optarg;
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return 0;
-		case ':':
-			return error_set(err, -EINVAL, "seal: option '%s' needs a value",
-					 argv[optind - 1]);
-		default:
-			return error_set(err, -EINVAL, "seal: unknown option '%s'",
-					 argv[optind - 1]);
-		}
-	}
-	if (!p.agent)
+static int seal(const struct cli_command *c, int argc, char **argv, struct error *err)
+{
+	_cleanup_report_ struct report report = REPORT_INIT;
+	struct seal_args a = { 0 };
+	int r = cli_read(c, argc, argv, &a, err);
+
+	if (r)
+		return r < 0 ? r : 0;
+	if (!a.p.agent)
 		return error_set(err, -EINVAL, "seal: --agent is missing");
-	if (argc - optind != 1)
-		return error_set(err, -EINVAL, "seal: exactly one image is needed");
-	p.path = argv[optind];
-	return image_seal(&p, err);
+	r = report_open(&report, &a.report, err);
+	if (r < 0)
+		return r;
+	a.p.path = argv[1];
+	a.p.progress = &report.progress;
+	return image_seal(&a.p, err);
 }
+
+const struct cli_command cli_seal = {
+	.name = "seal",
+	.brief = "put another agent into an image or initrd",
+	.synopsis = "--agent FILE [OPTION...] IMAGE",
+	.about =
+		"Puts another agent into an image or initrd that osbuilder made, and makes the image, its manifest and,\n"
+		"when it is measured, its hash tree and root_hash_NAME.txt again.",
+	.options = { options },
+	.n_operands = 1,
+	.operands = "exactly one image is needed",
+	.run = seal,
+};

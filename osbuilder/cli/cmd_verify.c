@@ -2,7 +2,6 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,60 +10,40 @@
 #include "base/file.h"
 #include "verify.h"
 
-static const char help[] =
-	"usage: osbuilder verify [OPTION...] FILE\n"
-	"\n"
-	"Reads a whole image or initrd and compares it with its manifest and, when it is measured, with its\n"
-	"hash tree; names the first block that was changed.\n"
-	"\n"
-	"  --root-hash HEX|LINE     what the image must be sealed as: the root hash, or the line of\n"
-	"                           root_hash_*.txt (default: what the manifest says)\n"
-	"  --root-hash-file FILE    the same, from a file\n";
-
-enum { OPT_ROOT_HASH = 256, OPT_ROOT_HASH_FILE, OPT_HELP };
-
-static const struct option options[] = {
-	{ "root-hash", required_argument, NULL, OPT_ROOT_HASH },
-	{ "root-hash-file", required_argument, NULL, OPT_ROOT_HASH_FILE },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
+/* What the image must be sealed as: a root hash or a line, which is empty when nobody said. */
+struct verify_args {
+	struct strbuf seal;
 };
 
-/* 1: help was printed. */
-static int read_options(int argc, char **argv, struct strbuf *text, struct error *err)
+static int set_root_hash(const struct cli_option *o, const char *value, void *args,
+			 struct error *err)
 {
-	int c, r;
+	struct verify_args *a = args;
 
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		switch (c) {
-		case OPT_ROOT_HASH:
-			strbuf_reset(text);
-			if (strbuf_addstr(text, optarg) < 0)
-				return error_oom(err);
-			break;
-		case OPT_ROOT_HASH_FILE:
-			strbuf_reset(text);
-			r = file_read(AT_FDCWD, optarg, VERITY_LINE_MAX, text, err);
-			if (r < 0)
-				return r;
-			strbuf_trim_end(text);
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return 1;
-		case ':':
-			return error_set(err, -EINVAL, "verify: option '%s' needs a value",
-					 argv[optind - 1]);
-		default:
-			return error_set(err, -EINVAL, "verify: unknown option '%s'",
-					 argv[optind - 1]);
-		}
-	}
-	if (argc - optind != 1)
-		return error_set(err, -EINVAL, "verify: exactly one file is needed");
-	return 0;
+	strbuf_reset(&a->seal);
+	return strbuf_addstr(&a->seal, value) < 0 ? error_oom(err) : 0;
 }
+
+static int set_root_hash_file(const struct cli_option *o, const char *value, void *args,
+			      struct error *err)
+{
+	struct verify_args *a = args;
+	int r;
+
+	strbuf_reset(&a->seal);
+	r = file_read(AT_FDCWD, value, VERITY_LINE_MAX, &a->seal, err);
+	strbuf_trim_end(&a->seal);
+	return r;
+}
+
+static const struct cli_option options[] = {
+	{ "root-hash", "HEX|LINE",
+	  "what the image must be sealed as: the root hash, or the line of\n"
+	  "root_hash_*.txt (default: what the manifest says)",
+	  set_root_hash },
+	{ "root-hash-file", "FILE", "the same, from a file", set_root_hash_file },
+	{ NULL },
+};
 
 /* Images have a partition table or are at least not an initrd: 55 aa at byte 510, or the name of no cpio or compressed file. */
 static int looks_like_initrd(const char *path, bool *ret, struct error *err)
@@ -99,27 +78,23 @@ static void print_result(const struct image_verify_result *v)
 		puts("manifest: there is none");
 }
 
-int cli_verify(int argc, char **argv, struct error *err)
+static int verify_file(const char *path, const struct strbuf *text, struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	struct image_verify_params p = { 0 };
+	struct image_verify_params p = { .path = path };
 	struct image_verify_result v;
 	struct verity_seal seal;
-	int r = read_options(argc, argv, &text, err);
+	int r;
 
-	if (r)
-		return r < 0 ? r : 0;
-	p.path = argv[optind];
-	if (strchr(text.buf, '=')) {
-		r = verity_seal_parse(text.buf, &seal, err);
+	if (strchr(text->buf, '=')) {
+		r = verity_seal_parse(text->buf, &seal, err);
 		if (r < 0)
 			return r;
 		p.seal = &seal;
-	} else if (text.len) {
-		p.root_hash = text.buf;
+	} else if (text->len) {
+		p.root_hash = text->buf;
 	}
 	r = looks_like_initrd(p.path, &p.is_initrd, err);
-	if (r == 0 && p.is_initrd && text.len)
+	if (r == 0 && p.is_initrd && text->len)
 		r = error_set(err, -EINVAL, "'%s' is an initrd: it has no root hash", p.path);
 	if (r == 0)
 		r = image_verify(&p, &v, err);
@@ -127,3 +102,27 @@ int cli_verify(int argc, char **argv, struct error *err)
 		print_result(&v);
 	return r;
 }
+
+static int verify(const struct cli_command *c, int argc, char **argv, struct error *err)
+{
+	struct verify_args a = { STRBUF_INIT };
+	int r = cli_read(c, argc, argv, &a, err);
+
+	if (r == 0)
+		r = verify_file(argv[1], &a.seal, err);
+	strbuf_release(&a.seal);
+	return r < 0 ? r : 0;
+}
+
+const struct cli_command cli_verify = {
+	.name = "verify",
+	.brief = "check an image or initrd against its manifest and hash tree",
+	.synopsis = "[OPTION...] FILE",
+	.about =
+		"Reads a whole image or initrd and compares it with its manifest and, when it is measured, with its\n"
+		"hash tree; names the first block that was changed.",
+	.options = { options },
+	.n_operands = 1,
+	.operands = "exactly one file is needed",
+	.run = verify,
+};

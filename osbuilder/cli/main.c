@@ -4,66 +4,56 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/compiler.h"
-
-static const struct cli_command {
-	const char *name;
-	int (*run)(int argc, char **argv, struct error *err); /* NULL: not built yet */
-	const char *help;
-	int failed; /* exit status of an error; 0: 1 */
-} commands[] = {
-	{ "build", cli_build, "make an image and an initrd from a recipe" },
-	{ "inspect", cli_inspect, "show what an image or initrd is" },
-	{ "verify", cli_verify, "check an image or initrd against its manifest and hash tree" },
-	{ "extract", cli_extract, "take the files out of an image or initrd" },
-	{ "diff", cli_diff, "compare the files of two images", 2 },
-	{ "pack", cli_pack, "write a directory, archive or image as one file system or archive" },
-	{ "lock", cli_lock, "pin a recipe's packages" },
-	{ "seal", cli_seal, "put another agent into an image or initrd" },
-};
-
-static void usage(FILE *out)
-{
-	fputs("usage: osbuilder COMMAND [OPTION...]\n\nCommands (osbuilder COMMAND --help):\n",
-	      out);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].run)
-			fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
-}
-
 static int run_command(const struct cli_command *c, int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
-	int r;
+	int r = c->run(c, argc, argv, &err);
 
-	if (!c->run) {
-		fprintf(stderr, "osbuilder: '%s' is not built yet\n", c->name);
-		return 1;
-	}
-	r = c->run(argc, argv, &err);
 	if (r >= 0)
 		return r;
 	fprintf(stderr, "osbuilder: %s\n", error_text(&err));
+	if (r == -EBADMSG && c->mismatch)
+		return c->mismatch;
 	return c->failed ? c->failed : 1;
+}
+
+static int unknown_command(const char *name)
+{
+	fprintf(stderr, "osbuilder: unknown command '%s' (see osbuilder --help)\n", name);
+	return 1;
+}
+
+/* Of one command, or of all. */
+static int help(const struct cli_command *c, FILE *out)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if ((c ? cli_help(c, &text) : cli_help_all(&text)) < 0) {
+		fputs("osbuilder: out of memory\n", stderr);
+		return 1;
+	}
+	return fputs(text.buf, out) < 0 ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
+	const struct cli_command *c;
+
 	if (argc < 2) {
-		usage(stderr);
+		help(NULL, stderr);
 		return 1;
-	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		usage(stdout);
-		return 0;
 	}
 	if (!strcmp(argv[1], "--version")) {
 		puts("osbuilder " KATA_VERSION);
 		return 0;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (strcmp(commands[i].name, argv[1]) == 0)
-			return run_command(&commands[i], argc - 1, argv + 1);
-	fprintf(stderr, "osbuilder: unknown command '%s' (see osbuilder --help)\n", argv[1]);
-	return 1;
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    (!strcmp(argv[1], "help") && argc == 2))
+		return help(NULL, stdout);
+	if (!strcmp(argv[1], "help")) {
+		c = cli_find(argv[2]);
+		return c ? help(c, stdout) : unknown_command(argv[2]);
+	}
+	c = cli_find(argv[1]);
+	return c ? run_command(c, argc - 1, argv + 1) : unknown_command(argv[1]);
 }

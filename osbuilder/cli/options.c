@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/parse.h"
 
@@ -21,4 +22,40 @@ int cli_epoch(const char *option, int64_t *ret, struct error *err)
 				 (long long)EPOCH_MAX);
 	*ret = (int64_t)v;
 	return 1;
+}
+
+const struct cli_option cli_recipe_options[] = {
+	{ "recipe", "NAME|PATH", "a directory below --recipes, or a path with a slash",
+	  CLI_STRING(struct recipe_args, p.recipe) },
+	{ "recipes", "DIR", "where names are looked up (default: recipes)",
+	  CLI_STRING(struct recipe_args, p.recipes_dir) },
+	{ "arch", "ARCH", "x86_64, aarch64, ppc64le, s390x (default: this machine's)",
+	  CLI_STRING(struct recipe_args, p.arch) },
+	{ "cache", "DIR", "packages and lists (default: $OSBUILDER_CACHE, else build/cache)",
+	  CLI_STRING(struct recipe_args, p.cache_dir) },
+	{ "offline", NULL, "use only what the cache holds",
+	  CLI_FLAG(struct recipe_args, p.offline) },
+	{ NULL },
+};
+
+void recipe_args_preset(struct recipe_args *a)
+{
+	const char *cache = getenv("OSBUILDER_CACHE");
+
+	memset(a, 0, sizeof(*a));
+	image_build_params_preset(&a->p);
+	if (cache && *cache)
+		a->p.cache_dir = cache;
+}
+
+int recipe_args_finish(struct recipe_args *a, const struct cli_command *c, struct error *err)
+{
+	if (!a->p.recipe)
+		return error_set(err, -EINVAL, "%s: --recipe is missing", c->name);
+	if (a->p.arch)
+		return 0;
+	if (uname(&a->machine) < 0)
+		return error_sys(err, -errno, "cannot learn this machine's architecture");
+	a->p.arch = a->machine.machine;
+	return 0;
 }

@@ -18,12 +18,16 @@ static void on_output(void *data, const struct progress_output *o)
 
 static const struct progress_ops report_ops = { on_stage, on_warn, on_output };
 
-void report_open(struct report *r)
+int report_open(struct report *r, const struct report_args *a, struct error *err)
 {
 	progress_init(&r->progress, &report_ops, r, 0);
+	r->open = true;
+	return 0;
 }
 
 void report_close(struct report *r)
 {
-	progress_release(&r->progress);
+	if (r->open)
+		progress_release(&r->progress);
+	r->open = false;
 }
