@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <archive.h>
 #include <archive_entry.h>
 
 #include "base/alloc.h"
 
-#define LA_BLOCK 65536 /* bytes read from a descriptor at once */
+#define LA_BLOCK     65536 /* bytes read from a descriptor at once */
+#define LA_BLOCK_MIN 4096  /* after a skip: enough for the next header */
 
 struct la_archive {
 	struct archive *ar;
@@ -20,7 +22,12 @@ struct la_archive {
 	struct la_limits limits;
 	la_read_fn read_fn;
 	void *read_data;
-	char *buf; /* LA_BLOCK bytes for read_fn */
+	char *buf; /* LA_BLOCK bytes for read_fn and file */
+	struct {
+		int fd;			  /* -1: not a regular file */
+		uint64_t start, at, size; /* where the archive begins, the next read, end */
+		size_t next;		  /* bytes of the next read */
+	} file;
 	uint64_t entries, content;
 	uint64_t at; /* end of the current entry's last block */
 	locale_t utf8,
@@ -61,6 +68,7 @@ static struct la_archive *la_new(enum la_format format, const struct la_limits *
 		return NULL;
 	}
 	a->limits = *limits;
+	a->file.fd = -1;
 	a->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	a->ar = archive_read_new();
 	if (!a->ar) {
@@ -101,13 +109,61 @@ static int la_opened(struct la_archive *a, int rc, struct la_archive **ret, stru
 	return 0;
 }
 
+/* Content that is passed over is not read: the next read is short then, and grows again while all is wanted. */
+static la_ssize_t file_read(struct archive *ar, void *data, const void **ret_buf)
+{
+	struct la_archive *a = data;
+	ssize_t n = pread(a->file.fd, a->buf, a->file.next, (off_t)a->file.at);
+
+	if (n < 0) {
+		archive_set_error(ar, EIO, "%s", strerror(errno));
+		return -1;
+	}
+	a->file.at += (uint64_t)n;
+	a->file.next = MIN(2 * a->file.next, (size_t)LA_BLOCK);
+	*ret_buf = a->buf;
+	return n;
+}
+
+static la_int64_t file_skip(struct archive *ar, void *data, la_int64_t want)
+{
+	struct la_archive *a = data;
+	uint64_t left = a->file.size > a->file.at ? a->file.size - a->file.at : 0;
+	uint64_t n = MIN((uint64_t)want, left);
+
+	a->file.at += n;
+	a->file.next = LA_BLOCK_MIN;
+	return (la_int64_t)n;
+}
+
+static int open_file(struct la_archive *a, int fd, uint64_t start, uint64_t size,
+		     struct la_archive **ret, struct error *err)
+{
+	a->buf = malloc(LA_BLOCK);
+	if (!a->buf) {
+		la_close(a);
+		return error_oom(err);
+	}
+	a->file.fd = fd;
+	a->file.start = a->file.at = start;
+	a->file.size = size;
+	a->file.next = LA_BLOCK;
+	return la_opened(a, archive_read_open2(a->ar, a, NULL, file_read, file_skip, NULL), ret,
+			 err);
+}
+
 int la_open_fd(int fd, enum la_format format, const struct la_limits *limits,
 	       struct la_archive **ret, struct error *err)
 {
 	struct la_archive *a = la_new(format, limits, err);
+	struct stat st;
+	off_t start;
 
 	if (!a)
 		return -ENOMEM;
+	start = lseek(fd, 0, SEEK_CUR);
+	if (start >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return open_file(a, fd, (uint64_t)start, (uint64_t)st.st_size, ret, err);
 	return la_opened(a, archive_read_open_fd(a->ar, fd, LA_BLOCK), ret, err);
 }
 
@@ -219,7 +275,7 @@ static int fill_entry(struct la_archive *a, struct la_entry *e, struct error *er
 		return error_set(err, -EBADMSG, "entry '%.200s': negative size", e->path);
 	e->size = (uint64_t)archive_entry_size(ae);
 	e->sparse = archive_entry_sparse_count(ae) > 0;
-	if (e->sparse && e->size > a->limits.max_bytes) /* its last hole is never read */
+	if (e->size > a->limits.max_bytes) /* what is a hole is never read */
 		return error_set(err, -EFBIG, "entry '%.200s': unpacks to more than %llu bytes",
 				 e->path, (unsigned long long)a->limits.max_bytes);
 	return 0;
@@ -274,6 +330,29 @@ int la_read_block(struct la_archive *a, const void **ret_buf, size_t *ret_len, u
 	*ret_at = (uint64_t)at;
 	a->content += *ret_at - a->at + *ret_len;
 	a->at = *ret_at + *ret_len;
+	r = check_bytes(a, err);
+	return r < 0 ? r : 1;
+}
+
+int la_content_at(struct la_archive *a, uint64_t *ret_offset, struct error *err)
+{
+	uint64_t start = a->file.start + (uint64_t)archive_filter_bytes(a->ar, 0), at = 0;
+	uint64_t size = (uint64_t)archive_entry_size(a->entry);
+	const void *piece;
+	size_t n = 0;
+	int r;
+
+	if (a->file.fd < 0 || archive_filter_code(a->ar, 0) != ARCHIVE_FILTER_NONE || !size ||
+	    archive_entry_sparse_count(a->entry))
+		return 0;
+	if (start > a->file.size || size > a->file.size - start)
+		return error_set(err, -EBADMSG, "damaged archive: truncated");
+	/* A file that is one hole has no list of pieces either, and no content in the archive. */
+	r = la_read_block(a, &piece, &n, &at, err);
+	if (r < 0 || at || !n)
+		return r < 0 ? r : 0;
+	a->content += size - n;
+	*ret_offset = start;
 	r = check_bytes(a, err);
 	return r < 0 ? r : 1;
 }

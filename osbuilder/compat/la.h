@@ -41,7 +41,7 @@ struct la_entry {
 
 struct la_archive;
 
-/* Reads fd from its current position; the caller keeps fd and must not close it before la_close(). */
+/* Reads fd from its current position, which may be left anywhere; the caller keeps fd and must not close it before la_close(). */
 int la_open_fd(int fd, enum la_format format, const struct la_limits *limits,
 	       struct la_archive **ret, struct error *err);
 /* The bytes must stay valid until la_close(). */
@@ -67,6 +67,11 @@ ssize_t la_read(struct la_archive *a, void *buf, size_t len, struct error *err);
  */
 int la_read_block(struct la_archive *a, const void **ret_buf, size_t *ret_len, uint64_t *ret_at,
 		  struct error *err);
+/*
+ * Where the current entry's content begins in the file, when the archive is an uncompressed regular file and the content lies in it in
+ * one piece: 1, and the content need not be read. 0: it must be read. -EBADMSG: the file ends before the content does.
+ */
+int la_content_at(struct la_archive *a, uint64_t *ret_offset, struct error *err);
 /* Extended attributes of the current entry, one a call: 1 filled, 0 no more. */
 int la_next_xattr(struct la_archive *a, const char **ret_name, const void **ret_value,
 		  size_t *ret_len);

@@ -97,7 +97,8 @@ const char *source_debian_arch(const char *arch);
  *
  * Unpacks a tar stream from fd. Refused, with the entry named: absolute names, "..", names through symbolic links that
  * leave the tree, names or paths over the limits, hard links to what is not there, directories replaced by files, and
- * archives over LA_LIMITS_DEFAULT.
+ * archives over LA_LIMITS_DEFAULT. Contents of an uncompressed tar in a regular file are not copied: they stay in the file, which must
+ * not change while the tree lives. The place of fd in the file may be left anywhere.
  */
 struct la_entry;
 struct source_unpack {

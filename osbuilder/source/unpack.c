@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/unpack.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/strbuf.h"
@@ -31,33 +33,57 @@ int unpack_check_name(const char *path, struct error *err)
 	return 0;
 }
 
+/* An archive on its way into a tree. */
+struct unpack {
+	struct tree *tree;
+	struct la_archive *a;
+	const struct source_unpack *how;
+	int fd; /* the archive's file, the tree's; -1: contents go to the spool */
+};
+
 static char *target_path(const struct source_unpack *u, const char *path)
 {
 	return str_printf("%s/%s", u->target ? u->target : "", path);
 }
 
 /* Holes of the archive stay holes. */
-static int spool_content(struct tree *t, struct la_archive *a, const struct la_entry *e,
-			 struct blob *out, struct error *err)
+static int spool_content(struct unpack *u, const struct la_entry *e, struct blob *out,
+			 struct error *err)
 {
-	uint64_t start = tree_spool_pos(t), pos = 0, at;
+	uint64_t start = tree_spool_pos(u->tree), pos = 0, at;
 	const void *buf;
 	size_t n;
 	int r;
 
-	while ((r = la_read_block(a, &buf, &n, &at, err)) > 0) {
-		r = at > pos ? tree_spool_hole(t, at - pos, err) : 0;
+	while ((r = la_read_block(u->a, &buf, &n, &at, err)) > 0) {
+		r = at > pos ? tree_spool_hole(u->tree, at - pos, err) : 0;
 		if (r == 0)
-			r = tree_spool_write(t, buf, n, err);
+			r = tree_spool_write(u->tree, buf, n, err);
 		if (r < 0)
 			return r;
 		pos = at + n;
 	}
-	if (r == 0 && e->sparse && e->size > pos)
-		r = tree_spool_hole(t, e->size - pos, err);
+	/* a file that is one hole is not marked as sparse; of a link only what is there counts */
+	if (r == 0 && !e->hardlink && e->size > pos)
+		r = tree_spool_hole(u->tree, e->size - pos, err);
 	if (r == 0)
-		tree_spool_blob(t, start, out);
+		tree_spool_blob(u->tree, start, out);
 	return r;
+}
+
+/* By reference where the archive is a file that the tree keeps, else by way of the spool. */
+static int take_content(struct unpack *u, const struct la_entry *e, struct blob *out,
+			struct error *err)
+{
+	uint64_t at = 0;
+	int r = u->fd < 0 || e->sparse ? 0 : la_content_at(u->a, &at, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return spool_content(u, e, out, err);
+	blob_from_fd(out, u->fd, at, e->size);
+	return 0;
 }
 
 static int add_xattrs(struct la_archive *a, struct tree_node *n, struct error *err)
@@ -76,15 +102,15 @@ static int add_xattrs(struct la_archive *a, struct tree_node *n, struct error *e
 }
 
 /* In cpio archives the content comes with the last of several links. */
-static int add_link(struct tree *t, struct la_archive *a, const struct la_entry *e,
-		    const char *path, const char *to, struct error *err)
+static int add_link(struct unpack *u, const struct la_entry *e, const char *path, const char *to,
+		    struct error *err)
 {
 	_cleanup_(blob_release) struct blob content = BLOB_INIT;
 	struct tree_node *n = NULL;
-	int r = tree_link(t, path, to, UNPACK_FLAGS, &n, err);
+	int r = tree_link(u->tree, path, to, UNPACK_FLAGS, &n, err);
 
 	if (r == 0)
-		r = spool_content(t, a, e, &content, err);
+		r = spool_content(u, e, &content, err);
 	if (r < 0 || !content.size || !S_ISREG(n->inode->mode))
 		return r;
 	blob_release(&n->inode->content);
@@ -93,11 +119,10 @@ static int add_link(struct tree *t, struct la_archive *a, const struct la_entry 
 	return 0;
 }
 
-static int add_entry(struct tree *t, struct la_archive *a, const struct la_entry *e,
-		     const struct source_unpack *u, struct error *err)
+static int add_entry(struct unpack *u, const struct la_entry *e, struct error *err)
 {
-	_cleanup_free_ char *path = target_path(u, e->path);
-	_cleanup_free_ char *to = e->hardlink ? target_path(u, e->hardlink) : NULL;
+	_cleanup_free_ char *path = target_path(u->how, e->path);
+	_cleanup_free_ char *to = e->hardlink ? target_path(u->how, e->hardlink) : NULL;
 	_cleanup_(blob_release) struct blob content = BLOB_INIT;
 	struct tree_node *n = NULL;
 	struct tree_attr attr = { .mode = e->mode,
@@ -118,41 +143,68 @@ static int add_entry(struct tree *t, struct la_archive *a, const struct la_entry
 		return r;
 	if (to && unpack_check_name(e->hardlink, err) < 0)
 		return error_prefix(err, "hard link target '%.200s'", e->hardlink);
-	r = u->filter ? u->filter(t, path, e, u->data, err) : 0;
+	r = u->how->filter ? u->how->filter(u->tree, path, e, u->how->data, err) : 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (to)
-		return add_link(t, a, e, path, to, err);
+		return add_link(u, e, path, to, err);
 	if (S_ISREG(e->mode)) {
-		r = spool_content(t, a, e, &content, err);
+		r = take_content(u, e, &content, err);
 		if (r < 0)
 			return r;
 	}
-	r = tree_add(t, path, &attr, UNPACK_FLAGS, &n, err);
+	r = tree_add(u->tree, path, &attr, UNPACK_FLAGS, &n, err);
 	if (r < 0)
 		return r;
-	return add_xattrs(a, n, err);
+	return add_xattrs(u->a, n, err);
 }
 
-int unpack_archive(struct tree *t, struct la_archive *a, const struct source_unpack *u,
-		   struct error *err)
+static int unpack_all(struct unpack *u, struct error *err)
 {
 	struct la_entry e;
 	int r;
 
-	while ((r = la_next(a, &e, err)) > 0) {
-		r = add_entry(t, a, &e, u, err);
+	while ((r = la_next(u->a, &e, err)) > 0) {
+		r = add_entry(u, &e, err);
 		if (r < 0)
 			return error_wrap(err, r, "entry '%.200s'", e.path);
 	}
 	return r;
 }
 
-int source_unpack_tar_fd(struct tree *t, int fd, const struct source_unpack *u, struct error *err)
+int unpack_archive(struct tree *t, struct la_archive *a, const struct source_unpack *how,
+		   struct error *err)
+{
+	struct unpack u = { t, a, how, -1 };
+
+	return unpack_all(&u, err);
+}
+
+/* The tree's own descriptor of a regular file; -1 for anything else. */
+static int keep_file(struct tree *t, int fd, int *ret, struct error *err)
+{
+	struct stat st;
+
+	*ret = -1;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	*ret = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (*ret < 0)
+		return error_sys(err, -errno, "duplicate the descriptor");
+	return tree_keep_fd(t, *ret) < 0 ? error_oom(err) : 0;
+}
+
+int source_unpack_tar_fd(struct tree *t, int fd, const struct source_unpack *how, struct error *err)
 {
 	static const struct la_limits limits = LA_LIMITS_DEFAULT;
 	_cleanup_la_ struct la_archive *a = NULL;
-	int r = la_open_fd(fd, LA_TAR, &limits, &a, err);
+	struct unpack u = { t, NULL, how, -1 };
+	int r = keep_file(t, fd, &u.fd, err);
 
-	return r < 0 ? r : unpack_archive(t, a, u, err);
+	if (r == 0)
+		r = la_open_fd(fd, LA_TAR, &limits, &a, err);
+	if (r < 0)
+		return r;
+	u.a = a;
+	return unpack_all(&u, err);
 }

@@ -6,7 +6,7 @@
 #include "source/source.h"
 
 /* For osbuilder/source/ only: every entry of an open tar archive into the tree. */
-int unpack_archive(struct tree *t, struct la_archive *a, const struct source_unpack *u,
+int unpack_archive(struct tree *t, struct la_archive *a, const struct source_unpack *how,
 		   struct error *err);
 /* Is an archive's name for a path one that stays below the target? */
 int unpack_check_name(const char *path, struct error *err);

@@ -139,6 +139,7 @@ int wseed_begin(struct wseed *s, const struct wlist *l, const struct writer_para
 	if (p->seed)
 		return 0;
 	r = sha_begin(&s->sha, SHA_KIND_256);
+	r = r < 0 ? r : xxh_new(&s->content);
 	s->on = r == 0;
 	r = r < 0 ? r : add_num(&sb, (uint64_t)p->epoch);
 	for (size_t i = 0; r == 0 && i < l->n; i++) {
@@ -151,17 +152,25 @@ int wseed_begin(struct wseed *s, const struct wlist *l, const struct writer_para
 	return r < 0 ? error_sys(err, r, "hash the tree's description") : 0;
 }
 
+void wseed_content(struct wseed *s, const void *data, size_t len)
+{
+	if (s->on)
+		xxh_add(s->content, data, len);
+}
+
 int wseed_finish(struct wseed *s, const struct writer_params *p, uint8_t seed[WRITER_SEED_SIZE],
 		 struct error *err)
 {
-	uint8_t d[SHA_SIZE_MAX];
+	uint8_t d[SHA_SIZE_MAX], content[XXH_SIZE];
 	int r;
 
 	if (p->seed) {
 		memcpy(seed, p->seed, WRITER_SEED_SIZE);
 		return 0;
 	}
-	r = sha_finish(&s->sha, d);
+	xxh_get(s->content, content);
+	r = sha_update(&s->sha, content, sizeof(content));
+	r = r < 0 ? r : sha_finish(&s->sha, d);
 	if (r < 0)
 		return error_sys(err, r, "hash the tree");
 	memcpy(seed, d, WRITER_SEED_SIZE);
@@ -171,6 +180,10 @@ int wseed_finish(struct wseed *s, const struct writer_params *p, uint8_t seed[WR
 void wseed_release(struct wseed *s)
 {
 	sha_release(&s->sha);
+	if (s->content)
+		xxh_free(s->content);
+	s->content = NULL;
+	s->on = false;
 }
 
 int wseed_uuid(const uint8_t seed[WRITER_SEED_SIZE], const char *purpose, uint8_t uuid[16],

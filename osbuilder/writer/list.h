@@ -3,6 +3,7 @@
 #define WRITER_LIST_H
 
 #include "codec/sha.h"
+#include "compat/xxh.h"
 #include "tree/tree.h"
 #include "writer/writer.h"
 
@@ -57,20 +58,25 @@ static inline uint32_t writer_links(const struct witem *it)
 int writer_blame(const struct tree_node *n, struct error *err);
 
 /*
- * The seed: begin hashes the description of every entry (names, types, owners, times, devices, targets, attributes, sizes);
- * contents are added by the writer while it copies them, in list order; finish makes it. With params->seed only finish does
- * something.
+ * The seed: SHA-256 over the description of every entry (names, types, owners, times, devices, targets, attributes, sizes), which begin
+ * takes, and a fingerprint of all contents, which the writer adds while it copies them, in list order; finish makes it. With
+ * params->seed only finish does something.
+ *
+ * The fingerprint (compat/xxh.h) tells apart what differs by chance or by an edit, not what was made to collide. Nothing relies on more:
+ * UUIDs, hash seed and signature are names, and two images with the same verity salt still have their own root hashes.
  */
 struct wseed {
 	struct sha sha;
+	struct xxh *content;
 	bool on;
 };
-#define WSEED_INIT              \
-	{                       \
-		SHA_INIT, false \
+#define WSEED_INIT                    \
+	{                             \
+		SHA_INIT, NULL, false \
 	}
 int wseed_begin(struct wseed *s, const struct wlist *l, const struct writer_params *p,
 		struct error *err);
+void wseed_content(struct wseed *s, const void *data, size_t len);
 int wseed_finish(struct wseed *s, const struct writer_params *p, uint8_t seed[WRITER_SEED_SIZE],
 		 struct error *err);
 void wseed_release(struct wseed *s);

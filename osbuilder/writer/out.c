@@ -143,13 +143,10 @@ int out_blob(struct out *o, struct blob_reader *r, uint64_t off, uint64_t len, s
 		if (n > len)
 			n = (size_t)len;
 		ret = blob_reader_pread(r, off, o->buf + o->len, n, err);
-		if (ret == 0 && seed && seed->on) {
-			ret = sha_update(&seed->sha, o->buf + o->len, n);
-			if (ret < 0)
-				error_sys(err, ret, "hash the content");
-		}
 		if (ret < 0)
 			return ret;
+		if (seed)
+			wseed_content(seed, o->buf + o->len, n);
 		o->len += n;
 		off += n;
 		len -= n;

@@ -36,8 +36,8 @@ struct writer_params {
 	int64_t epoch;
 	bool keep_times;
 	/*
-	 * UUID, hash seed and the disk signature are derived from these 32 bytes. NULL: from a SHA-256 over the tree, contents
-	 * included (costs the hashing of everything once).
+	 * UUID, hash seed and the disk signature are derived from these 32 bytes. NULL: from the whole tree, contents included (struct
+	 * wseed in list.h).
 	 */
 	const uint8_t *seed;
 	const char *label;	   /* volume name, at most 15 bytes; may be NULL */
