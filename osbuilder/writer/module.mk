@@ -7,6 +7,7 @@ $(eval $(call lib,osbwriter,$(OSB_WRITER_SRCS) $(OSB_TREE_SRCS) osbuilder/progre
 OSB_WRITER_TEST := $(addprefix tests/support/,torture_tree.c tool.c)
 $(foreach t,ext4 erofs cpio crc32c gzpool out,$(eval $(call unit,osbuilder/writer/test_$(t),osbwriter codec base,$(OSB_WRITER_LDLIBS),$(OSB_WRITER_TEST))))
 
+$(eval $(call unit,osbuilder/compat/test_xxh,osbwriter base,$(OSB_WRITER_LDLIBS)))
 $(eval $(call unit,osbuilder/compat/test_z,osbwriter base,$(OSB_WRITER_LDLIBS)))
 
 # What tests/integration/boot_image.py boots.

@@ -2,6 +2,7 @@
 #include "support/cmocka_all.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -61,6 +62,61 @@ static void test_good_tar(void **state)
 		assert_non_null(tree_lookup(t, "dir/\xff\xfe"));
 		tree_free(t);
 	}
+}
+
+/* Contents of a plain tar stay where they are, in a descriptor of the tree; a compressed one goes through the spool. */
+static void test_contents_stay_in_the_file(void **state)
+{
+	static const struct archive_member m[] = {
+		{ "./empty", 'f', "", 0644, 0 },
+		{ "./small", 'f', "content", 0644, 0 },
+		{ "./zeros", 'f', NULL, 0644, 200000 },
+		{ "./last", 'f', "the last one", 0644, 0 },
+	};
+	struct tree *t = tree_new(), *z = tree_new();
+	struct error err = ERROR_INIT;
+	uint8_t *zeros = malloc(200000);
+	const struct blob *b;
+	char buf[12];
+
+	assert_int_equal(unpack_tar(t, "none", m, ARRAY_SIZE(m), &err), 0);
+	assert_int_equal(tree_spool_pos(t), 0);
+	assert_int_equal(tree_lookup(t, "empty")->inode->content.kind, BLOB_EMPTY);
+	b = &tree_lookup(t, "small")->inode->content;
+	assert_int_equal(b->kind, BLOB_FD);
+	assert_int_equal(b->offset % 512, 0);
+	assert_int_equal(blob_read(b, 0, buf, 7, &err), 0);
+	assert_memory_equal(buf, "content", 7);
+	b = &tree_lookup(t, "last")->inode->content;
+	assert_int_equal(blob_read(b, 0, buf, 12, &err), 0);
+	assert_memory_equal(buf, "the last one", 12);
+	b = &tree_lookup(t, "zeros")->inode->content;
+	assert_int_equal(b->size, 200000);
+	assert_int_equal(blob_read(b, 0, zeros, 200000, &err), 0);
+	assert_true(zeros[0] == 0 && memcmp(zeros, zeros + 1, 199999) == 0);
+	assert_int_equal(unpack_tar(z, "gzip", m, ARRAY_SIZE(m), &err), 0);
+	assert_int_equal(tree_spool_pos(z), 200000 + 19);
+	free(zeros);
+	tree_free(t);
+	tree_free(z);
+}
+
+static void test_cut_off_tar(void **state)
+{
+	static const struct archive_member m[] = { { "./a", 'f', "content", 0644, 0 },
+						   { "./b", 'f', NULL, 0644, 100000 } };
+	const struct source_unpack u = { .target = "" };
+	_cleanup_strbuf_ struct strbuf tar = STRBUF_INIT;
+	_cleanup_tree_ struct tree *t = tree_new();
+	struct error err = ERROR_INIT;
+	_cleanup_fd_ int fd = -1;
+
+	make_tar(&tar, "none", m, ARRAY_SIZE(m));
+	assert_int_equal(fd_memfd("tar", &fd), 0);
+	assert_int_equal(fd_write_full(fd, tar.buf, 50000), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(source_unpack_tar_fd(t, fd, &u, &err), -EBADMSG);
+	assert_string_equal(err.msg, "entry './b': damaged archive: truncated");
 }
 
 static void test_hostile_tar(void **state)
@@ -244,6 +300,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_tar),
+		cmocka_unit_test(test_contents_stay_in_the_file),
+		cmocka_unit_test(test_cut_off_tar),
 		cmocka_unit_test(test_hostile_tar),
 		cmocka_unit_test(test_link_cannot_escape),
 		cmocka_unit_test(test_bomb),
