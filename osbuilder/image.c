@@ -87,6 +87,8 @@ static int open_inputs(struct build *b, struct error *err)
 	if (r == 0)
 		r = recipe_select_arch(b->recipe, p->arch, err);
 	if (r == 0)
+		r = recipe_apply(b->recipe, &p->choices, err);
+	if (r == 0)
 		r = check_wanted(b, err);
 	if (r < 0)
 		return r;
@@ -139,54 +141,16 @@ static int load_sources(struct build *b, struct error *err)
 	return r < 0 ? r : 0;
 }
 
-/* Is what /sbin/init leads to the file that the recipe made the agent? */
-static bool agent_is_init(struct build *b)
-{
-	struct tree_node *init = tree_resolve(b->tree, "/sbin/init");
-	struct tree_node *agent = tree_resolve(b->tree, b->recipe->agent_path);
-
-	return init && init == agent;
-}
-
-/* What only a guest needs: the agent, and what it finds around it. */
-static int run_guest_passes(struct build *b, struct error *err)
-{
-	const struct recipe *rc = b->recipe;
-	const struct pass_agent_params agent = { b->agent_fd, b->p->agent, b->p->arch,
-						 rc->agent_path, rc->agent_link };
-	struct pass_summary_params summary = { .epoch = b->p->epoch,
-					       .arch = b->p->arch,
-					       .description = rc->description,
-					       .distro_name = rc->distro_name,
-					       .distro_version = rc->distro_version,
-					       .osbuilder_version = KATA_VERSION,
-					       .agent_version = b->m.agent_version,
-					       .recipe = rc };
-	int r = pass_agent(b->tree, &agent, err);
-
-	b->m.agent_is_init = r == 0 && agent_is_init(b);
-	summary.agent_is_init = b->m.agent_is_init;
-	if (r == 0)
-		r = pass_summary(b->tree, &summary, err);
-	return r < 0 ? r : pass_check_init(b->tree, err);
-}
-
 static int run_passes(struct build *b, struct error *err)
 {
-	const struct recipe *rc = b->recipe;
-	int r = pass_prune(b->tree, &rc->prune, err);
+	const struct pass_run_params p = { .recipe = b->recipe,
+					   .arch = b->p->arch,
+					   .epoch = b->p->epoch,
+					   .agent_fd = b->agent_fd,
+					   .agent_file = b->p->agent,
+					   .agent_version = b->m.agent_version };
 
-	if (r == 0 && rc->agent_path)
-		r = pass_layout(b->tree, err);
-	if (r == 0)
-		r = pass_items(b->tree, rc, err);
-	if (r == 0 && rc->agent_path)
-		r = run_guest_passes(b, err);
-	if (r == 0)
-		r = pass_check_arch(b->tree, b->p->arch, err);
-	if (r == 0)
-		pass_normalize(b->tree, b->p->epoch);
-	return r;
+	return pass_run(b->tree, &p, &b->m.agent_is_init, err);
 }
 
 static int make_tree(struct build *b, struct error *err)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "base/error.h"
 #include "manifest.h"
+#include "recipe/recipe.h"
 #include "progress.h"
 #include "writer/writer.h"
 
@@ -30,7 +31,8 @@ struct image_build_params {
 	int gzip_level;		/* of the initrd, 1..12 */
 	bool offline;
 	enum lock_use lock;
-	struct progress *progress; /* may be NULL */
+	struct recipe_choices choices; /* owned by whoever fills it */
+	struct progress *progress;     /* may be NULL */
 	/* Of the image; what is not given is the recipe's. */
 	bool no_dax;   /* without the DAX header */
 	bool measured; /* with a dm-verity partition and root_hash_VARIANT.txt, see measure.h */
@@ -51,7 +53,7 @@ int image_build(const struct image_build_params *p, struct error *err);
 
 /*
  * Resolves the recipe's packages as image_build() without a lock would, and writes the recipe's lock file. Of the parameters recipe,
- * recipes_dir, arch, cache_dir and offline count. *ret_path is malloc'd: the file.
+ * recipes_dir, arch, choices, cache_dir and offline count. *ret_path is malloc'd: the file.
  */
 int image_lock(const struct image_build_params *p, char **ret_path, struct error *err);
 

@@ -24,7 +24,8 @@ static size_t count_wanted(const struct recipe *rc)
 /* DIR/lock-ARCH.toml beside the recipe. */
 static char *lock_path(const struct recipe *rc, const char *arch)
 {
-	_cleanup_free_ char *name = lock_file_name(arch);
+	_cleanup_free_ char *name =
+		lock_file_name(arch, rc->init == RECIPE_INIT_SYSTEMD ? "systemd" : NULL);
 
 	if (!name)
 		return NULL;
@@ -68,10 +69,19 @@ int recipe_lock_load(const struct image_build_params *p, const struct recipe *rc
 	path = lock_path(rc, p->arch);
 	if (!path)
 		return error_oom(err);
+	if (rc->extra_packages.n && p->lock == LOCK_USE_NEED)
+		return error_set(err, -EINVAL,
+				 "'%s' has no extra packages: --locked and --extra-package "
+				 "exclude each other",
+				 path);
 	if (faccessat(AT_FDCWD, path, F_OK, 0) < 0 && errno == ENOENT) {
 		if (p->lock == LOCK_USE_AUTO)
 			return 0;
 		return error_set(err, -ENOENT, "there is no '%s' (osbuilder lock makes it)", path);
+	}
+	if (rc->extra_packages.n) {
+		progress_warn(p->progress, "'%s' is not used: it has no extra packages", path);
+		return 0;
 	}
 	r = file_read(AT_FDCWD, path, TOML_MAX_BYTES, &text, err);
 	if (r == 0)
@@ -120,6 +130,8 @@ int image_lock(const struct image_build_params *p, char **ret_path, struct error
 
 	if (r == 0)
 		r = recipe_select_arch(rc, p->arch, err);
+	if (r == 0)
+		r = recipe_apply(rc, &p->choices, err);
 	if (r < 0)
 		return r;
 	if (!count_wanted(rc))

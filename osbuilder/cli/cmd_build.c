@@ -31,6 +31,15 @@ static int set_align(const struct cli_option *o, const char *value, void *args, 
 static const struct cli_option options[] = {
 	{ "agent", "FILE", "the static kata-agent; needed when the recipe has an [agent]",
 	  CLI_STRING(struct build_args, r.p.agent) },
+	{ "extra-package", "NAME",
+	  "one more package; may be given many times; the lock file is not used then",
+	  CLI_LIST(struct build_args, r.p.choices.extra_packages) },
+	{ "hooks", "TAR|DIR", "lay OCI guest hooks over the root",
+	  CLI_STRING(struct build_args, r.p.choices.hooks) },
+	{ "policy", "FILE", "the agent's policy: /etc/kata-opa/NAME and default-policy.rego",
+	  CLI_STRING(struct build_args, r.p.choices.policy) },
+	{ "confidential", NULL, "let /run grow to half of the memory",
+	  CLI_FLAG(struct build_args, r.p.choices.confidential) },
 	{ "image", "FILE", "write a disk image and FILE.manifest.json",
 	  CLI_STRING(struct build_args, r.p.image_out) },
 	{ "initrd", "FILE", "write an initrd and FILE.manifest.json",
@@ -63,33 +72,42 @@ static const struct cli_option options[] = {
 	{ NULL },
 };
 
-static int build(const struct cli_command *c, int argc, char **argv, struct error *err)
+static int read_and_build(const struct cli_command *c, int argc, char **argv, struct build_args *a,
+			  struct error *err)
 {
 	_cleanup_report_ struct report report = REPORT_INIT;
-	struct build_args a = { 0 };
-	struct image_build_params *p = &a.r.p;
+	struct image_build_params *p = &a->r.p;
 	int r;
 
-	recipe_args_preset(&a.r);
-	r = cli_read(c, argc, argv, &a, err);
+	recipe_args_preset(&a->r);
+	r = cli_read(c, argc, argv, a, err);
 	if (r)
 		return r < 0 ? r : 0;
-	r = recipe_args_finish(&a.r, c, err);
+	r = recipe_args_finish(&a->r, c, err);
 	if (r < 0)
 		return r;
 	if (!p->image_out && !p->initrd_out && !p->rootfs_out && !p->tar_out)
 		return error_set(err, -EINVAL,
 				 "build: --image, --initrd, --rootfs or --tar is missing");
-	if (a.locked && a.no_lock)
+	if (a->locked && a->no_lock)
 		return error_set(err, -EINVAL, "build: --locked and --no-lock exclude each other");
-	p->lock = a.locked ? LOCK_USE_NEED : a.no_lock ? LOCK_USE_NONE : LOCK_USE_AUTO;
-	r = cli_epoch(a.epoch, &p->epoch, err);
+	p->lock = a->locked ? LOCK_USE_NEED : a->no_lock ? LOCK_USE_NONE : LOCK_USE_AUTO;
+	r = cli_epoch(a->epoch, &p->epoch, err);
 	if (r >= 0)
-		r = report_open(&report, &a.r.report, err);
+		r = report_open(&report, &a->r.report, err);
 	if (r < 0)
 		return r;
 	p->progress = &report.progress;
 	return image_build(p, err);
+}
+
+static int build(const struct cli_command *c, int argc, char **argv, struct error *err)
+{
+	struct build_args a = { 0 };
+	int r = read_and_build(c, argc, argv, &a, err);
+
+	recipe_choices_release(&a.r.p.choices);
+	return r;
 }
 
 const struct cli_command cli_build = {

@@ -34,7 +34,7 @@ const struct cli_command cli_lock = {
 	.synopsis = "--recipe NAME|PATH [OPTION...]",
 	.about =
 		"Resolves the recipe's packages and writes the exact set (name, version, size, SHA-256) to\n"
-		"lock-ARCH.toml beside the recipe. osbuilder build uses the file when it is there.",
+		"lock-ARCH.toml beside the recipe, lock-ARCH-systemd.toml with systemd as init. osbuilder build uses the file when it is there.",
 	.options = { cli_recipe_options },
 	.run = lock,
 };

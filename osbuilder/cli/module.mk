@@ -16,6 +16,8 @@ OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LD
 $(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest test_progress test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
 $(foreach t,command,$(eval $(call unit,osbuilder/cli/test_$(t),osbcli osbuilder codec base,$(OSBUILDER_LDLIBS))))
+$(call OSB_UNIT,pass/test_users,tests/support/tree_text.c)
+$(call OSB_UNIT,pass/test_systemd,tests/support/tree_text.c)
 $(call OSB_UNIT,source/test_apk)
 $(call OSB_UNIT,source/test_rpm)
 $(call OSB_UNIT,source/test_oci,tests/support/make_archive.c)

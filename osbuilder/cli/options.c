@@ -24,6 +24,18 @@ int cli_epoch(const char *option, int64_t *ret, struct error *err)
 	return 1;
 }
 
+static int set_agent_init(const struct cli_option *o, const char *value, void *args,
+			  struct error *err)
+{
+	struct recipe_args *a = args;
+	bool yes;
+
+	if (parse_bool(value, &yes) < 0)
+		return error_set(err, -EINVAL, "--%s '%s' is neither yes nor no", o->name, value);
+	a->p.choices.init = yes ? RECIPE_INIT_CHOICE_AGENT : RECIPE_INIT_CHOICE_SYSTEMD;
+	return 0;
+}
+
 const struct cli_option cli_recipe_options[] = {
 	{ "recipe", "NAME|PATH", "a directory below --recipes, or a path with a slash",
 	  CLI_STRING(struct recipe_args, p.recipe) },
@@ -31,6 +43,9 @@ const struct cli_option cli_recipe_options[] = {
 	  CLI_STRING(struct recipe_args, p.recipes_dir) },
 	{ "arch", "ARCH", "x86_64, aarch64, ppc64le, s390x (default: this machine's)",
 	  CLI_STRING(struct recipe_args, p.arch) },
+	{ "agent-init", "yes|no",
+	  "the agent is the guest's PID 1, or a service of systemd (default: the recipe's)",
+	  set_agent_init },
 	{ "cache", "DIR", "packages and lists (default: $OSBUILDER_CACHE, else build/cache)",
 	  CLI_STRING(struct recipe_args, p.cache_dir) },
 	{ "offline", NULL, "use only what the cache holds",

@@ -105,17 +105,24 @@ static int copy_item(struct tree *t, const struct recipe_item *it, struct error 
 	return tree_add(t, it->path, &a, TREE_ADD_PARENTS | TREE_ADD_FOLLOW, &n, err);
 }
 
+bool pass_when(struct tree *t, const char *when)
+{
+	return !when || tree_resolve(t, when);
+}
+
 int pass_items(struct tree *t, const struct recipe *rc, struct error *err)
 {
 	const struct recipe_items *const lists[] = { &rc->copies, &rc->texts, &rc->links,
 						     &rc->directories };
 	static const char *const names[] = { "copy", "text", "link", "directory" };
-	int r;
+	int r = 0;
 
 	for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
 		for (size_t i = 0; i < lists[k]->n; i++) {
 			const struct recipe_item *it = &lists[k]->v[i];
 
+			if (!pass_when(t, it->when))
+				continue;
 			if (k == 0)
 				r = copy_item(t, it, err);
 			else if (k == 1)

@@ -9,6 +9,19 @@
 #include "recipe/recipe.h"
 #include "tree/tree.h"
 
+/* All passes of a recipe, in their order. *ret_agent_is_init: /sbin/init leads to the agent. */
+struct pass_run_params {
+	const struct recipe *recipe;
+	const char *arch;
+	int64_t epoch;
+	int agent_fd; /* -1 when the recipe has no agent */
+	const char *agent_file, *agent_version;
+};
+int pass_run(struct tree *t, const struct pass_run_params *p, bool *ret_agent_is_init,
+	     struct error *err);
+
+#define PASS_PROJECT_URL "https://github.com/kata-containers/kata-containers"
+
 /*
  * Passes: tree in, the same tree changed. None looks at the clock, the user, the machine or anything that the caller did not
  * hand over.
@@ -39,6 +52,43 @@ struct pass_agent_params {
 };
 int pass_agent(struct tree *t, const struct pass_agent_params *p, struct error *err);
 
+/*
+ * What the scripts of packages would have done. None of these replaces what is there.
+ *
+ * Accounts: base-passwd's masters become /etc/passwd and /etc/group, then come the recipe's accounts with ids, those of sysusers.d(5)
+ * and the recipe's without; shadow files are made for them. epoch is the day of the passwords. Nothing in a tree without /etc/passwd.
+ */
+int pass_users(struct tree *t, const struct recipe *rc, int64_t epoch, struct error *err);
+/* The recipe's [[owner]]. */
+int pass_owners(struct tree *t, const struct recipe *rc, struct error *err);
+/* Links for the [Install] sections of systemd's units as `systemctl preset-all` makes them; the recipe's lists count first. */
+int pass_presets(struct tree *t, const struct recipe_systemd *p, struct error *err);
+/* The condition of a recipe's entry: NULL, or a path that leads to something. */
+bool pass_when(struct tree *t, const char *when);
+
+/*
+ * systemd as the init: kata-agent.service for the agent at agent_path, kata-containers.target, which basic.target wants, tmp.mount unless
+ * the image has one, dbus.socket wanted where there is D-Bus. confidential: the target requires systemd-remount-fs.service.
+ */
+struct pass_systemd_params {
+	const char *agent_path;
+	bool confidential;
+};
+int pass_systemd(struct tree *t, const struct pass_systemd_params *p, struct error *err);
+/*
+ * Removes, wherever they are, the services and sockets systemd-{coredump@,journald,journald-dev-log,journal-flush,random-seed,timesyncd,
+ * tmpfiles-setup,udevd,udevd-control,udevd-kernel,udev-trigger,update-utmp}, the generators systemd-{bless-boot,fstab,getty,gpt-auto}-
+ * generator and systemd-tmpfiles-cleanup.timer: what upstream's `rootfs.sh -d` removes.
+ */
+void pass_trim_systemd(struct tree *t);
+/*
+ * A chronyd that is there: refclock /dev/ptp0 and makestep at any time in its chrony.conf, servers commented out; its unit starts only
+ * where /dev/ptp0 is, as the user it has, and without directories below /var.
+ */
+int pass_chrony(struct tree *t, struct error *err);
+/* /etc/fstab lets /run grow to half of the memory. */
+int pass_confidential(struct tree *t, struct error *err);
+
 /* Removes what the patterns match (fnmatch(3), FNM_PATHNAME | FNM_PERIOD off). A pattern without a match is no error. */
 int pass_prune(struct tree *t, const struct strv *patterns, struct error *err);
 
@@ -54,9 +104,9 @@ void pass_normalize(struct tree *t, int64_t epoch);
 /* /var/lib/osbuilder/osbuilder.yaml, upstream's format 0.0.2. NULL strings are written as "unknown". */
 struct pass_summary_params {
 	int64_t epoch; /* rootfs-creation-time */
-	const char *arch, *description, *distro_name, *distro_version, *osbuilder_version,
-		*agent_version;
-	const struct recipe *recipe; /* its deb packages become packages.default */
+	const char *arch, *osbuilder_version, *agent_version;
+	const struct recipe *
+		recipe; /* texts, and its packages: packages.default, the extra ones packages.extra */
 	bool agent_is_init;
 };
 int pass_summary(struct tree *t, const struct pass_summary_params *p, struct error *err);

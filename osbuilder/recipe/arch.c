@@ -93,6 +93,8 @@ static int expand_paths(struct recipe *rc, const char *arch, struct error *err)
 	for (size_t k = 0; k < ARRAY_SIZE(items); k++)
 		for (size_t i = 0; r == 0 && i < items[k]->n; i++) {
 			r = expand(rc, &items[k]->v[i].path, arch, err);
+			if (r == 0)
+				r = expand(rc, &items[k]->v[i].when, arch, err);
 			if (r == 0 && items[k] != &rc->texts)
 				r = expand(rc, &items[k]->v[i].value, arch, err);
 		}

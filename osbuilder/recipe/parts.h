@@ -2,6 +2,7 @@
 #ifndef RECIPE_PARTS_H
 #define RECIPE_PARTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/error.h"
 #include "base/strv.h"
@@ -25,6 +26,16 @@ int recipe_get_mode(struct toml_value *t, const char *key, uint32_t *ret, struct
 int recipe_get_tables(struct toml_value *root, const char *key, struct toml_value **ret,
 		      struct error *err);
 
+/* Can the word stand in a list of packages, and in the files and command lines of package managers? */
+bool recipe_word_ok(const char *word);
+
+/* [agent], [systemd], [guest]. */
+int recipe_read_guest(struct toml_value *root, struct recipe *rc, struct error *err);
+void recipe_guest_release(struct recipe *rc);
+/* [[user]], [[group]], [[owner]]. */
+int recipe_read_accounts(struct toml_value *root, struct recipe *rc, struct error *err);
+void recipe_accounts_release(struct recipe *rc);
+/* [[source]]. */
 int recipe_read_sources(struct toml_value *root, struct recipe *rc, struct error *err);
 void recipe_source_release(struct source_spec *s);
 

@@ -17,6 +17,7 @@ static void items_release(struct recipe_items *items)
 {
 	for (size_t i = 0; i < items->n; i++) {
 		free(items->v[i].path);
+		free(items->v[i].when);
 		free(items->v[i].value);
 	}
 	free(items->v);
@@ -38,6 +39,7 @@ void recipe_free(struct recipe *r)
 	items_release(&r->texts);
 	items_release(&r->links);
 	items_release(&r->directories);
+	recipe_accounts_release(r);
 	strv_release(&r->architectures);
 	strv_release(&r->prune);
 	free(r->name);
@@ -45,8 +47,7 @@ void recipe_free(struct recipe *r)
 	free(r->file);
 	free(r->distro_name);
 	free(r->distro_version);
-	free(r->agent_path);
-	free(r->agent_link);
+	recipe_guest_release(r);
 	free(r->filesystem);
 	fd_close(r->dirfd);
 	free(r);
@@ -81,6 +82,8 @@ static int read_items(struct toml_value *root, const char *key, const char *path
 				    : toml_fail(t, err, "'%s' must be given as a string", value);
 		if (r == 0 && mode)
 			r = recipe_get_mode(t, "mode", &it->mode, err);
+		if (r >= 0)
+			r = recipe_get_path(t, "when", &it->when, false, err);
 		if (r < 0)
 			return r;
 	}
@@ -113,17 +116,6 @@ static int read_image(struct toml_value *root, struct recipe *rc, struct error *
 	return r < 0 ? r : 0;
 }
 
-static int read_agent(struct toml_value *root, struct recipe *rc, struct error *err)
-{
-	struct toml_value *agent = NULL;
-	int r = toml_get_table(root, "agent", &agent, err);
-
-	if (r <= 0)
-		return r;
-	r = recipe_get_path(agent, "path", &rc->agent_path, true, err);
-	return r < 0 ? r : recipe_get_path(agent, "link", &rc->agent_link, false, err);
-}
-
 static int read_root(struct toml_value *root, struct recipe *rc, struct error *err)
 {
 	int64_t format = 0;
@@ -147,7 +139,7 @@ static int read_root(struct toml_value *root, struct recipe *rc, struct error *e
 	if (r >= 0)
 		r = recipe_get_str(root, "distribution.version", &rc->distro_version, err);
 	if (r >= 0)
-		r = read_agent(root, rc, err);
+		r = recipe_read_guest(root, rc, err);
 	if (r >= 0)
 		r = read_image(root, rc, err);
 	if (r >= 0)
@@ -160,6 +152,8 @@ static int read_root(struct toml_value *root, struct recipe *rc, struct error *e
 		r = read_items(root, "link", "path", "target", 0, &rc->links, err);
 	if (r >= 0)
 		r = read_items(root, "directory", "path", NULL, 0755, &rc->directories, err);
+	if (r >= 0)
+		r = recipe_read_accounts(root, rc, err);
 	return r < 0 ? r : 0;
 }
 

@@ -24,7 +24,16 @@
  *
  *	[agent]					# without it the recipe is a plain root file system, for containers
  *	path = "/usr/bin/kata-agent"		# required: where the agent is put
- *	link = "/sbin/init"			# a symbolic link to it; default none
+ *	link = "/sbin/init"			# a symbolic link to it when it is the init; default none
+ *	init = "agent"				# the guest's PID 1: "agent" or "systemd"; default "agent"
+ *
+ *	[systemd]				# for builds with systemd as PID 1; without the table there are none
+ *	packages = ["systemd-sysv", "dbus"]	# added to those of the first source that has packages
+ *	enable = ["a.service"]  disable = ["b.*"]	# before the presets of the packages: unit names, fnmatch(3) patterns
+ *	trim = true				# remove the units that a guest does without, see pass/pass.h; default true
+ *
+ *	[guest]
+ *	confidential = true			# /run may be half of the memory; default false
  *
  *	[image]
  *	filesystem = "ext4"			# or "erofs"; default ext4
@@ -60,6 +69,11 @@
  *	[[text]] path = "/etc/hostname" text = "kata\n" mode = "0644"
  *	[[link]] path = "/etc/mtab" target = "../proc/self/mounts"
  *	[[directory]] path = "/mnt" mode = "0755"
+ *	[[user]] name = "_chrony" id = 100 group = "chrony" gecos = "..." home = "/var/lib/chrony" shell = "/bin/sh" groups = ["adm"]
+ *	[[group]] name = "chrony" id = 100
+ *	[[owner]] path = "/etc/key" user = "root" group = "chrony" mode = "0640"	# what is not given stays
+ *
+ * Each of these may have `when = "/path"`: the entry counts only if that path leads to something in the image.
  *
  * A key that is not listed here is an error with its line.
  *
@@ -75,6 +89,7 @@
 
 struct recipe_item {
 	char *path;  /* in the image */
+	char *when;  /* NULL: always */
 	char *value; /* copy: from; text: the text; link: the target; directory: NULL */
 	uint32_t mode;
 };
@@ -90,6 +105,29 @@ struct recipe_override {
 	struct source_spec spec;
 };
 
+#define RECIPE_ID_NONE UINT32_MAX
+#define RECIPE_ID_MAX  0xfffffffd
+
+struct recipe_account {
+	bool is_group;
+	char *name, *when;
+	uint32_t id;			    /* RECIPE_ID_NONE: any */
+	char *group, *gecos, *home, *shell; /* of a user; NULL: its own group, "", "/", nologin */
+	struct strv groups;		    /* that the user is a member of as well */
+};
+struct recipe_owner {
+	char *path, *when;
+	char *user, *group; /* NULL: as it is */
+	bool has_mode;
+	uint32_t mode;
+};
+
+enum recipe_init { RECIPE_INIT_AGENT, RECIPE_INIT_SYSTEMD };
+struct recipe_systemd {
+	bool present, trim;
+	struct strv packages, enable, disable;
+};
+
 struct recipe {
 	char *name, *description;
 	char *file; /* path of recipe.toml, for messages */
@@ -99,6 +137,10 @@ struct recipe {
 	struct strv prune;
 	char *distro_name, *distro_version;
 	char *agent_path, *agent_link; /* agent_path NULL: no agent, a plain root file system */
+	enum recipe_init init;
+	struct recipe_systemd systemd;
+	struct strv extra_packages; /* of recipe_apply() */
+	bool confidential;
 	char *filesystem;
 	uint64_t free_mib;
 	bool dax, measured;
@@ -108,6 +150,10 @@ struct recipe {
 	struct recipe_override *overrides;
 	size_t n_overrides, cap_overrides;
 	struct recipe_items copies, texts, links, directories;
+	struct recipe_account *accounts;
+	size_t n_accounts;
+	struct recipe_owner *owners;
+	size_t n_owners;
 };
 
 /*
@@ -129,5 +175,23 @@ static inline void recipe_freep(struct recipe **r)
 int recipe_select_arch(struct recipe *rc, const char *arch, struct error *err);
 /* *ret is malloc'd: the text with the placeholders replaced. `arch` must be a known one. */
 int recipe_expand(const char *text, const char *arch, char **ret, struct error *err);
+/* What whoever builds says beyond the recipe. */
+enum recipe_init_choice {
+	RECIPE_INIT_CHOICE_NONE, /* the recipe's */
+	RECIPE_INIT_CHOICE_AGENT,
+	RECIPE_INIT_CHOICE_SYSTEMD
+};
+struct recipe_choices {
+	enum recipe_init_choice init;
+	struct strv
+		extra_packages; /* owned; added to those of the first source that has packages */
+	const char *hooks;	/* a tar or a directory that is laid over the root; NULL: none */
+	const char *
+		policy; /* becomes /etc/kata-opa/NAME, default-policy.rego a link to it; NULL: none */
+	bool confidential;
+};
+void recipe_choices_release(struct recipe_choices *c);
+/* Changes the recipe accordingly, with sources of its own for files. Once, after recipe_select_arch(). -EINVAL, -ENOMEM, system's. */
+int recipe_apply(struct recipe *rc, const struct recipe_choices *c, struct error *err);
 
 #endif

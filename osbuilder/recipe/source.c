@@ -26,14 +26,11 @@ void recipe_source_release(struct source_spec *s)
 	free(s->release);
 }
 
-/* Words that end up in apt's files or command line must not be able to say anything else there. */
 static int check_words(struct toml_value *t, const char *key, const struct strv *sv,
 		       struct error *err)
 {
 	for (size_t i = 0; i < sv->n; i++)
-		if (strspn(sv->v[i],
-			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			   "+-.:=~_/") != strlen(sv->v[i]))
+		if (!recipe_word_ok(sv->v[i]))
 			return toml_fail(toml_find(t, key), err, "'%s' has unusable characters",
 					 sv->v[i]);
 	return 0;

@@ -52,6 +52,15 @@ int recipe_get_path(struct toml_value *t, const char *key, char **ret, bool need
 	return 0;
 }
 
+/* Words that end up in apt's files or command line must not be able to say anything else there. */
+bool recipe_word_ok(const char *word)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "+-.:=~_/";
+
+	return *word && *word != '-' && strspn(word, chars) == strlen(word);
+}
+
 int recipe_get_words(struct toml_value *t, const char *key, struct strv *ret, struct error *err)
 {
 	struct toml_value *array = NULL, *v;

@@ -61,9 +61,9 @@ void lock_release(struct lock *l)
 	*l = (struct lock){ 0 };
 }
 
-char *lock_file_name(const char *arch)
+char *lock_file_name(const char *arch, const char *variant)
 {
-	return str_printf("lock-%s.toml", arch);
+	return str_printf("lock-%s%s%s.toml", arch, variant ? "-" : "", variant ? variant : "");
 }
 
 bool lock_wants(const struct source_spec *s)

@@ -64,8 +64,8 @@ struct lock {
 void lock_release(struct lock *l);
 #define _cleanup_lock_ _cleanup_(lock_release)
 
-/* "lock-x86_64.toml", malloc'd. */
-char *lock_file_name(const char *arch);
+/* "lock-x86_64.toml", or with a variant of the recipe "lock-x86_64-systemd.toml"; malloc'd. */
+char *lock_file_name(const char *arch, const char *variant);
 /* A source that lock files pin: fetched from an archive. The others are this machine's files. */
 bool lock_wants(const struct source_spec *s);
 /* Adds a source that asks for what `s` does; NULL when memory is out. */

@@ -91,9 +91,15 @@ static void test_layout(void **state)
 
 static void test_items(void **state)
 {
-	struct recipe_item copy = { (char *)"/etc/passwd", (char *)"/usr/master", 0 };
-	struct recipe_item text = { (char *)"/etc/hosts", (char *)"h\n", 0600 };
-	struct recipe rc = { .copies = { &copy, 1, 1 }, .texts = { &text, 1, 1 } };
+	struct recipe_item copy = { .path = (char *)"/etc/passwd", .value = (char *)"/usr/master" };
+	struct recipe_item text[2] = {
+		{ .path = (char *)"/etc/hosts", .value = (char *)"h\n", .mode = 0600 },
+		{ .path = (char *)"/etc/no",
+		  .value = (char *)"",
+		  .mode = 0600,
+		  .when = (char *)"/nothing" },
+	};
+	struct recipe rc = { .copies = { &copy, 1, 1 }, .texts = { text, 2, 2 } };
 	struct error err = ERROR_INIT;
 	struct tree *t = new_tree();
 	char buf[4];
@@ -108,6 +114,7 @@ static void test_items(void **state)
 			 0);
 	assert_memory_equal(buf, "root", 4);
 	assert_int_equal(tree_lookup(t, "etc/hosts")->inode->mode, S_IFREG | 0600);
+	assert_null(tree_lookup(t, "etc/no"));
 	tree_free(t);
 }
 
@@ -239,15 +246,16 @@ static void test_summary(void **state)
 		"  version: \"1\"\nrootfs-creation-time: \"2023-11-14T22:13:20.000000000Z\"\n"
 		"description: \"a \\\"b\\\"\"\nfile-format-version: \"0.0.2\"\narchitecture: \"x86_64\"\n"
 		"base-distro:\n  name: \"Debian\"\n  version: \"unknown\"\n  packages:\n    default:\n"
-		"      - \"bash\"\n    extra:\nagent:\n"
+		"      - \"bash\"\n    extra:\n      - \"strace\"\nagent:\n"
 		"  url: \"https://github.com/kata-containers/kata-containers\"\n  name: \"kata-agent\"\n"
 		"  version: \"2\"\n  agent-is-init-daemon: \"yes\"\n";
 	struct source_spec s = { 0 };
-	struct recipe rc = { .sources = &s, .n_sources = 1 };
+	struct recipe rc = { .sources = &s,
+			     .n_sources = 1,
+			     .description = (char *)"a \"b\"",
+			     .distro_name = (char *)"Debian" };
 	const struct pass_summary_params p = { .epoch = 1700000000,
 					       .arch = "x86_64",
-					       .description = "a \"b\"",
-					       .distro_name = "Debian",
 					       .osbuilder_version = "1",
 					       .agent_version = "2",
 					       .recipe = &rc,
@@ -257,11 +265,14 @@ static void test_summary(void **state)
 	const struct blob *b;
 
 	assert_int_equal(strv_add(&s.packages, "bash"), 0);
+	assert_int_equal(strv_add(&s.packages, "strace"), 0);
+	assert_int_equal(strv_add(&rc.extra_packages, "strace"), 0);
 	assert_int_equal(pass_summary(t, &p, &err), 0);
 	b = &tree_lookup(t, "var/lib/osbuilder/osbuilder.yaml")->inode->content;
 	assert_int_equal(b->size, strlen(want));
 	assert_memory_equal(b->bytes, want, b->size);
 	strv_release(&s.packages);
+	strv_release(&rc.extra_packages);
 	tree_free(t);
 }
 

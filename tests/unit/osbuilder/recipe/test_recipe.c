@@ -145,6 +145,66 @@ static void test_defaults(void **state)
 	recipe_free(rc);
 }
 
+static void test_choices(void **state)
+{
+	static const char text[] =
+		HEAD AGENT "[systemd]\npackages = [\"dbus\", \"bash\"]\ndisable = [\"a*\"]\n"
+			   "[[source]]\ntype = \"dir\"\npath = \"d\"\n"
+			   "[[source]]\ntype = \"deb\"\nsuites = [\"s\"]\ncomponents = [\"c\"]\n"
+			   "packages = [\"bash\"]\n";
+	struct recipe_choices c = { .init = RECIPE_INIT_CHOICE_SYSTEMD, .confidential = true };
+	struct error err = ERROR_INIT;
+	struct recipe *rc = NULL;
+	char *dir = *state, *policy = str_printf("%s/p.rego", dir);
+
+	assert_int_equal(load(dir, text, &rc, &err), 0);
+	assert_int_equal(rc->init, RECIPE_INIT_AGENT);
+	assert_int_equal(strv_adds(&c.extra_packages, "strace", "bash", NULL), 0);
+	c.hooks = dir;
+	c.policy = policy;
+	if (recipe_apply(rc, &c, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(rc->init, RECIPE_INIT_SYSTEMD);
+	assert_true(rc->confidential && rc->systemd.trim);
+	assert_int_equal(rc->sources[1].packages.n, 3);
+	assert_string_equal(rc->sources[1].packages.v[1], "dbus");
+	assert_string_equal(rc->sources[1].packages.v[2], "strace");
+	assert_int_equal(rc->n_sources, 4);
+	assert_string_equal(rc->sources[2].type, "dir");
+	assert_string_equal(rc->sources[2].path, dir);
+	assert_string_equal(rc->sources[3].target, "/etc/kata-opa/p.rego");
+	assert_string_equal(rc->links.v[0].path, "/etc/kata-opa/default-policy.rego");
+	assert_string_equal(rc->links.v[0].value, "p.rego");
+	recipe_free(rc);
+	recipe_choices_release(&c);
+	free(policy);
+}
+
+static void test_bad_choices(void **state)
+{
+	struct recipe_choices systemd = { .init = RECIPE_INIT_CHOICE_SYSTEMD };
+	struct recipe_choices hooks = { .hooks = "/nonexistent" };
+	struct recipe_choices extra = { 0 };
+	struct error err = ERROR_INIT;
+	struct recipe *rc = NULL;
+
+	assert_int_equal(load(*state, HEAD AGENT, &rc, &err), 0);
+	assert_int_equal(recipe_apply(rc, &systemd, &err), -EINVAL);
+	assert_string_equal(err.msg, "recipe 'r' has no [systemd]: only the agent can be its init");
+	assert_int_equal(recipe_apply(rc, &hooks, &err), -ENOENT);
+	assert_string_equal(err.msg, "guest hooks '/nonexistent': No such file or directory");
+	assert_int_equal(strv_add(&extra.extra_packages, "a"), 0);
+	assert_int_equal(recipe_apply(rc, &extra, &err), -EINVAL);
+	assert_string_equal(err.msg, "recipe 'r' has no packages: extra packages cannot be added");
+	recipe_choices_release(&extra);
+	extra = (struct recipe_choices){ 0 };
+	assert_int_equal(strv_add(&extra.extra_packages, "-o=x"), 0);
+	assert_int_equal(recipe_apply(rc, &extra, &err), -EINVAL);
+	assert_string_equal(err.msg, "extra package '-o=x' is not a package name");
+	recipe_choices_release(&extra);
+	recipe_free(rc);
+}
+
 static void test_bad(void **state)
 {
 	static const struct {
@@ -191,6 +251,28 @@ static void test_bad(void **state)
 		  "source[0].arch.s390x.path: unknown key" },
 		{ HEAD AGENT "[[source]]\ntype = \"dir\"\npath = \"x\"\n[source.arch.s390x]\n",
 		  "source[0].arch: unknown key" },
+		{ HEAD AGENT "init = \"upstart\"\n",
+		  "recipe.toml:5: agent.init: unknown init 'upstart' (agent and systemd are known)" },
+		{ HEAD AGENT "init = \"systemd\"\n",
+		  "recipe.toml:5: agent.init: there is no [systemd]" },
+		{ HEAD AGENT "[systemd]\npackages = [\"a b\"]\n",
+		  "recipe.toml:6: systemd.packages: 'a b' has unusable characters" },
+		{ HEAD AGENT "[systemd]\ntrim = \"no\"\n", "recipe.toml:6: systemd.trim: " },
+		{ HEAD AGENT "[systemd]\nenable = \"a\"\n", "recipe.toml:6: systemd.enable: " },
+		{ HEAD AGENT "[guest]\nconfidential = 1\n", "recipe.toml:6: guest.confidential: " },
+		{ HEAD AGENT "[[user]]\nid = 1\n", "recipe.toml:5: user[0]: 'name' is missing" },
+		{ HEAD AGENT "[[user]]\nname = \"a\"\nid = 4294967295\n",
+		  "recipe.toml:7: user[0].id: " },
+		{ HEAD AGENT "[[user]]\nname = \"a\"\nhome = \"x\"\n",
+		  "recipe.toml:7: user[0].home: must be an absolute path" },
+		{ HEAD AGENT "[[group]]\nname = \"a\"\nhome = \"/x\"\n",
+		  "recipe.toml:7: group[0].home: unknown key" },
+		{ HEAD AGENT "[[owner]]\npath = \"/x\"\n",
+		  "recipe.toml:5: owner[0]: one of 'user', 'group', 'mode' is needed" },
+		{ HEAD AGENT "[[owner]]\npath = \"/x\"\nmode = \"8\"\n",
+		  "recipe.toml:7: owner[0].mode: '8' is not an octal mode" },
+		{ HEAD AGENT "[[link]]\npath = \"/x\"\ntarget = \"y\"\nwhen = \"z\"\n",
+		  "recipe.toml:8: link[0].when: must be an absolute path" },
 		{ HEAD AGENT "[[text]]\npath = \"/x\"\n",
 		  "recipe.toml:5: text[0]: 'text' must be given as a string" },
 		{ HEAD AGENT "[[directory]]\npath = \"/x\"\nmode = \"09\"\n",
@@ -250,6 +332,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_arch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_choices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_choices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test(test_shipped),
