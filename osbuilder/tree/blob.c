@@ -193,6 +193,39 @@ int blob_reader_pread(struct blob_reader *r, uint64_t off, void *buf, size_t len
 	return 0;
 }
 
+static uint64_t seek_data(int fd, uint64_t from, uint64_t off, uint64_t size)
+{
+	off_t at = lseek(fd, (off_t)(from + off), SEEK_DATA);
+
+	if (at < 0)
+		return errno == ENXIO
+			       ? size
+			       : off; /* a hole up to the end; or a file system that does not say */
+	return MIN((uint64_t)at - from, size);
+}
+
+uint64_t blob_reader_next_data(const struct blob_reader *r, uint64_t off)
+{
+	const struct blob *b = r->blob;
+	size_t i;
+
+	if (off >= b->size)
+		return b->size;
+	switch (b->kind) {
+	case BLOB_FD:
+		return seek_data(b->fd, b->offset, off, b->size);
+	case BLOB_PATH:
+		return seek_data(r->fd, 0, off, b->size);
+	case BLOB_RUNS:
+		i = first_run(b, off);
+		if (i == b->n_runs)
+			return b->size;
+		return b->runs[i].at > off ? b->runs[i].at : off;
+	default:
+		return off;
+	}
+}
+
 void blob_reader_release(struct blob_reader *r)
 {
 	r->fd = fd_close(r->fd);

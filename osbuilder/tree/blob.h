@@ -65,6 +65,11 @@ int blob_reader_open(struct blob_reader *r, const struct blob *b, struct error *
 /* Exactly len bytes at off into buf; off + len must not exceed the size (-EINVAL). -EIO when the file became shorter. */
 int blob_reader_pread(struct blob_reader *r, uint64_t off, void *buf, size_t len,
 		      struct error *err);
+/*
+ * The first place from `off` on that may hold anything but zeros; the size when there is none. It says what the file system knows of
+ * holes, so it only saves reading: what it does not skip can be zeros, too.
+ */
+uint64_t blob_reader_next_data(const struct blob_reader *r, uint64_t off);
 void blob_reader_release(struct blob_reader *r);
 #define _cleanup_blob_reader_ _cleanup_(blob_reader_release)
 

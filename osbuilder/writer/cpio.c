@@ -274,6 +274,7 @@ static int cpio_open(struct cpio *c, struct tree *t, int fd, uint64_t offset, st
 		r = collect_links(c, t, err);
 	if (r == 0)
 		r = out_open(&c->out, fd, offset, err);
+	c->out.threaded = !level;
 	if (r == 0 && level)
 		r = gzpool_open(level, 0, sink, c, &c->pool, err);
 	if (r < 0)

@@ -272,6 +272,7 @@ static int erofs_write(struct tree *t, const struct writer_params *p, int fd, ui
 	if (r == 0) {
 		fs.in = new0_array(struct erofs_inode, fs.list.n);
 		r = fs.in ? out_open(&fs.out, fd, offset, err) : error_oom(err);
+		fs.out.threaded = true;
 	}
 	r = r < 0 ? r : plan(&fs, err);
 	r = r < 0 ? r : copy_contents(&fs, &res, err);

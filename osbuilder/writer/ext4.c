@@ -325,6 +325,7 @@ static int ext4_write(struct tree *t, const struct writer_params *p, int fd, uin
 	if (r == 0) {
 		fs.in = new0_array(struct ext4_inode, fs.list.n);
 		r = fs.in ? out_open(&fs.out, fd, offset, err) : error_oom(err);
+		fs.out.threaded = true;
 	}
 	r = r < 0 ? r : plan(&fs, &need, err);
 	r = r < 0 ? r : create(&fs, fd, offset, need, err);

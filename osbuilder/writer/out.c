@@ -6,7 +6,8 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 
-#define OUT_CAP (1u << 20)
+#define OUT_CAP	 (1u << 20)
+#define SEG_PEEK 64u /* bytes looked at first */
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err)
 {
@@ -22,6 +23,7 @@ int out_open(struct out *o, int fd, uint64_t base, struct error *err)
 
 void out_release(struct out *o)
 {
+	behind_free(o->behind);
 	free(o->buf);
 	*o = (struct out)OUT_INIT;
 }
@@ -31,48 +33,62 @@ static bool is_zero(const uint8_t *p, size_t n)
 	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-/* Length of the stretch from `at` on that is all zero (or all not), counted in blocks of the output. */
-static size_t stretch(const struct out *o, size_t at, bool *ret_zero)
+/* Length of the stretch at the start of p that is all zero (or all not), counted in blocks of the output. */
+static size_t stretch(const uint8_t *p, size_t len, uint64_t pos, bool *ret_zero)
 {
-	size_t end = at;
+	size_t end = 0;
 
-	while (end < o->len) {
-		size_t n = WRITER_BLOCK - (size_t)((o->pos + end) % WRITER_BLOCK);
+	while (end < len) {
+		size_t n = WRITER_BLOCK - (size_t)((pos + end) % WRITER_BLOCK);
 		bool zero;
 
-		n = MIN(n, o->len - end);
-		zero = is_zero(o->buf + end, n);
-		if (end == at)
+		n = MIN(n, len - end);
+		zero = is_zero(p + end, n);
+		if (end == 0)
 			*ret_zero = zero;
 		else if (zero != *ret_zero)
 			break;
 		end += n;
 	}
-	return end - at;
+	return end;
+}
+
+/* A behind_fn. */
+static int write_at(void *data, const uint8_t *buf, size_t len, uint64_t pos)
+{
+	const struct out *o = data;
+
+	if (o->stream)
+		return fd_write_full(o->fd, buf, len);
+	while (len) {
+		bool zero = false;
+		size_t n = stretch(buf, len, pos, &zero);
+		int r = zero ? 0 : fd_pwrite_full(o->fd, buf, n, (off_t)(o->base + pos));
+
+		if (r < 0)
+			return r;
+		buf += n;
+		pos += n;
+		len -= n;
+	}
+	return 0;
 }
 
 int out_flush(struct out *o, struct error *err)
 {
-	size_t at = 0;
+	int r = 0;
 
-	if (o->stream) {
-		int r = fd_write_full(o->fd, o->buf, o->len);
-
-		if (r < 0)
-			return error_sys(err, r, "cannot write");
-		at = o->len;
+	/* Less than a buffer in all is not worth a thread. */
+	if (o->threaded && !o->behind && o->len == OUT_CAP) {
+		r = behind_new(OUT_CAP, write_at, o, &o->behind);
+		o->threaded = r == 0;
+		r = r == -EAGAIN ? 0 : r;
 	}
-	while (at < o->len) {
-		bool zero = false;
-		size_t n = stretch(o, at, &zero);
-		int r = zero ? 0
-			     : fd_pwrite_full(o->fd, o->buf + at, n,
-					      (off_t)(o->base + o->pos + at));
-
-		if (r < 0)
-			return error_sys(err, r, "cannot write");
-		at += n;
-	}
+	if (r == 0 && o->len)
+		r = o->behind ? behind_give(o->behind, &o->buf, o->len, o->pos)
+			      : write_at(o, o->buf, o->len, o->pos);
+	if (r < 0)
+		return error_sys(err, r, "cannot write");
 	progress_add(o->progress, PROGRESS_WRITE, 0, o->len);
 	o->pos += o->len;
 	o->len = 0;
@@ -84,8 +100,13 @@ int out_finish(struct out *o, uint64_t size, struct error *err)
 	struct stat st;
 	int r = out_flush(o, err);
 
-	if (r < 0 || o->stream)
+	if (r < 0)
 		return r;
+	r = o->behind ? behind_wait(o->behind) : 0;
+	if (r < 0)
+		return error_sys(err, r, "cannot write");
+	if (o->stream)
+		return 0;
 	if (fstat(o->fd, &st) < 0)
 		return error_sys(err, -errno, "cannot stat the output");
 	if ((uint64_t)st.st_size < o->base + size && ftruncate(o->fd, (off_t)(o->base + size)) < 0)
@@ -177,6 +198,19 @@ int segs_whole(struct segs *s, uint32_t n)
 	return n ? segs_add(s, 0, n) : 0;
 }
 
+/* 1: the stretch of n bytes at off holds something; 0: zeros. Its beginning mostly says it. */
+static int stretch_has_data(struct blob_reader *rd, uint64_t off, uint8_t *buf, size_t n,
+			    struct error *err)
+{
+	const size_t k = MIN(n, (size_t)SEG_PEEK);
+	int r = blob_reader_pread(rd, off, buf, k, err);
+
+	if (r < 0 || !is_zero(buf, k))
+		return r < 0 ? r : 1;
+	r = blob_reader_pread(rd, off + k, buf, n - k, err);
+	return r < 0 ? r : !is_zero(buf, n - k);
+}
+
 int segs_of_blob(const struct blob *b, struct segs *s, struct error *err)
 {
 	_cleanup_blob_reader_ struct blob_reader rd = BLOB_READER_INIT;
@@ -187,22 +221,25 @@ int segs_of_blob(const struct blob *b, struct segs *s, struct error *err)
 		r = segs_whole(s, (uint32_t)((b->size + WRITER_BLOCK - 1) / WRITER_BLOCK));
 		return r < 0 ? error_oom(err) : 0;
 	}
-	buf = malloc(SEG_SCAN_MIN);
+	buf = malloc(SEG_HOLE_MIN);
 	if (!buf)
 		return error_oom(err);
 	r = blob_reader_open(&rd, b, err);
-	for (uint64_t off = 0; r == 0 && off < b->size; off += SEG_SCAN_MIN) {
-		size_t n = (size_t)MIN(b->size - off, (uint64_t)SEG_SCAN_MIN);
+	for (uint64_t off = 0; r == 0 && off < b->size;) {
+		size_t n = (size_t)MIN(b->size - off, (uint64_t)SEG_HOLE_MIN);
+		uint64_t next = blob_reader_next_data(&rd, off);
 
-		r = blob_reader_pread(&rd, off, buf, n, err);
-		for (size_t i = 0; r == 0 && i < n; i += SEG_HOLE_MIN) {
-			size_t k = MIN(n - i, (size_t)SEG_HOLE_MIN);
-
-			if (!is_zero(buf + i, k) &&
-			    segs_add(s, (uint32_t)((off + i) / WRITER_BLOCK),
-				     (uint32_t)((k + WRITER_BLOCK - 1) / WRITER_BLOCK)) < 0)
-				r = error_oom(err);
+		if (next >= off + n) { /* all of it lies in a hole */
+			off = next < b->size ? next / SEG_HOLE_MIN * SEG_HOLE_MIN : b->size;
+			continue;
 		}
+		r = stretch_has_data(&rd, off, buf, n, err);
+		if (r > 0)
+			r = segs_add(s, (uint32_t)(off / WRITER_BLOCK),
+				     (uint32_t)((n + WRITER_BLOCK - 1) / WRITER_BLOCK)) < 0
+				    ? error_oom(err)
+				    : 0;
+		off += n;
 	}
 	return r;
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "progress.h"
 #include "tree/blob.h"
+#include "writer/behind.h"
 #include "writer/list.h"
 
 /*
@@ -22,17 +23,23 @@ struct out {
 	struct progress
 		*progress; /* told the bytes of PROGRESS_WRITE; out_open() leaves it alone */
 	bool stream; /* set after out_open(): all bytes in order by write(2), no holes, for pipes */
+	/*
+	 * Set after out_open() where fd and base stay what they are: full buffers are written by a thread while the next is filled,
+	 * and errors come with a later call, out_finish() at the latest.
+	 */
+	bool threaded;
+	struct behind *behind; /* that thread, from the first full buffer on */
 };
-#define OUT_INIT                               \
-	{                                      \
-		-1, 0, 0, NULL, 0, NULL, false \
+#define OUT_INIT                                            \
+	{                                                   \
+		-1, 0, 0, NULL, 0, NULL, false, false, NULL \
 	}
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err);
 void out_release(struct out *o); /* does not flush */
 #define _cleanup_out_ _cleanup_(out_release)
 int out_flush(struct out *o, struct error *err);
-/* Flushes, and makes the file at least `size` bytes long from position 0 on (what ends in zeros was not written). */
+/* Flushes, waits for the thread, and makes the file at least `size` bytes long from position 0 on (what ends in zeros was not written). */
 int out_finish(struct out *o, uint64_t size, struct error *err);
 /* Sets the position of the next write. */
 int out_seek(struct out *o, uint64_t pos, struct error *err);

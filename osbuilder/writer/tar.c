@@ -467,6 +467,7 @@ static int tar_write(struct tree *tree, const struct writer_params *p, int fd, u
 
 	r = r < 0 ? r : out_open(&t.out, fd, offset, err);
 	t.out.stream = p->stream;
+	t.out.threaded = true;
 	t.out.progress = p->progress;
 	r = r < 0 ? r : tree_walk(tree_root(tree), emit_node, &w);
 	r = r < 0 ? r : emit_end(&t, err);
