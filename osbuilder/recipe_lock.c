@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "codec/toml.h"
-#include "source/package.h"
 
 static size_t count_wanted(const struct recipe *rc)
 {
@@ -104,14 +103,13 @@ static int resolve_all(const struct image_build_params *p, const struct recipe *
 	if (!cache)
 		return error_oom(err);
 	for (size_t i = 0; i < rc->n_sources; i++) {
-		const struct package_ops *ops = package_find(rc->sources[i].type);
 		struct lock_source *s;
 		int r;
 
-		if (!ops)
+		if (!lock_wants(&rc->sources[i]))
 			continue;
 		s = lock_add_source(l, &rc->sources[i]);
-		r = s ? package_resolve(ops, &rc->sources[i], &env, &s->resolved, err)
+		r = s ? source_find(rc->sources[i].type)->lock(&rc->sources[i], &env, s, err)
 		      : error_oom(err);
 		if (r < 0)
 			return error_wrap(err, r, "recipe '%s': source %s", rc->name,

@@ -19,7 +19,7 @@ $(foreach t,command,$(eval $(call unit,osbuilder/cli/test_$(t),osbcli osbuilder 
 $(call OSB_UNIT,pass/test_users,tests/support/tree_text.c)
 $(call OSB_UNIT,pass/test_systemd,tests/support/tree_text.c)
 $(call OSB_UNIT,source/test_apk)
-$(call OSB_UNIT,source/test_rpm)
+$(call OSB_UNIT,source/test_rpm,tests/support/make_rpm.c)
 $(call OSB_UNIT,source/test_oci,tests/support/make_archive.c)
 $(call OSB_UNIT,writer/test_dir,tests/support/torture_tree.c)
 $(eval $(call fuzz,manifest,osbuilder codec base,$(OSBUILDER_LDLIBS)))

@@ -79,10 +79,8 @@ static struct la_archive *la_new(enum la_format format, const struct la_limits *
 	if (format == LA_AR) {
 		r = archive_read_support_format_ar(a->ar);
 	} else {
-		r = format == LA_RPM ? archive_read_support_format_cpio(a->ar)
+		r = format == LA_RAW ? archive_read_support_format_raw(a->ar)
 				     : archive_read_support_format_tar(a->ar);
-		if (format == LA_RPM)
-			archive_read_support_filter_rpm(a->ar);
 		/* Not filter_all: that one starts programs for the formats the library lacks. */
 		archive_read_support_filter_gzip(a->ar);
 		archive_read_support_filter_bzip2(a->ar);

@@ -13,7 +13,7 @@
  * zstd is undone in the process (no helper program is ever started). Names are bytes, whatever the locale.
  */
 
-enum la_format { LA_TAR, LA_AR, LA_RPM }; /* LA_RPM: a package file, for its cpio payload */
+enum la_format { LA_TAR, LA_AR, LA_RAW }; /* LA_RAW: one entry, the bytes when decompressed */
 
 /* Against decompression bombs: -EFBIG with a message when an archive exceeds them. */
 struct la_limits {

@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "codec/rsa.h"
 #include "source/fetch.h"
+#include "source/package.h"
 
 static void keys_release(struct apk_keys *k)
 {
@@ -90,41 +91,210 @@ static int load_index(struct apk_index *x, const struct source_env *env, const c
 	return r < 0 ? error_prefix(err, "index '%s'", path) : 0;
 }
 
-static int take_package(const struct source_env *env, struct tree *t, const char *repo,
-			const struct apk_package *p, const struct apk_keys *keys, struct error *err)
-{
-	_cleanup_free_ char *name = NULL, *cache = NULL, *path = NULL;
-	char sha1[2 * SHA_SIZE_1 + 1], hex[SHA_HEX_MAX];
-	const void *map;
-	size_t len;
-	int r;
+/* One package of the chosen ones on its way into the store. */
+struct want {
+	const struct apk_package *p;
+	const char *repo;
+	char *name; /* below the repository */
+	char *record; /* CACHE/apk/SHA1: "SHA256 of the file" that was accepted for this control data */
+	bool done;
+};
+struct wants {
+	const struct source_env *env;
+	const struct apk_keys *keys;
+	struct store store;
+	struct want *v;
+	size_t n;
+};
 
-	/* The name in the cache holds the hash, so that another package never has it. */
-	hex_encode(sha1, p->sha1, SHA_SIZE_1);
-	name = str_printf("%s/%s-%s.apk", env->arch, p->name, p->version);
-	cache = str_printf("%s-%s-%s.apk", sha1, p->name, p->version);
-	if (!name || !cache)
+static void wants_release(struct wants *w)
+{
+	for (size_t i = 0; w->v && i < w->n; i++) {
+		free(w->v[i].name);
+		free(w->v[i].record);
+	}
+	free(w->v);
+	store_release(&w->store);
+}
+
+static int wants_fill(struct wants *w, const struct source_spec *s, const struct apk_index *x,
+		      const size_t *chosen, size_t n, struct error *err)
+{
+	_cleanup_free_ char *dir = str_printf("%s/apk", w->env->cache_dir);
+	int r = dir ? file_mkdir_p(AT_FDCWD, dir, 0755, err) : error_oom(err);
+
+	w->v = new0_array(struct want, n);
+	if (!w->v)
 		return error_oom(err);
-	r = map_file(env, repo, name, cache, false, &map, &len, &path, err);
-	if (r < 0)
-		return r;
-	r = apk_unpack(t, map, len, p, keys, err);
-	if (r < 0)
-		error_prefix(err, "'%s'", path);
-	else if (sha_hex_of(SHA_KIND_256, map, len, hex) < 0 ||
-		 source_packages_add(env->packages, p->name, p->version, p->arch, hex) < 0)
-		r = error_oom(err);
-	munmap((void *)map, len);
-	if (r == -EBADMSG && path && fetch_is_remote(repo))
-		unlink(path); /* the next build fetches it again */
+	for (; r == 0 && w->n < n; w->n++) {
+		const struct apk_package *p = &x->v[chosen[w->n]];
+		char sha1[2 * SHA_SIZE_1 + 1];
+
+		hex_encode(sha1, p->sha1, SHA_SIZE_1);
+		w->v[w->n] = (struct want){
+			.p = p,
+			.repo = s->repositories.v[p->repo],
+			.name = str_printf("%s/%s-%s.apk", w->env->arch, p->name, p->version),
+			.record = str_printf("%s/%s", dir, sha1),
+		};
+		if (!w->v[w->n].name || !w->v[w->n].record)
+			r = error_oom(err);
+	}
+	return r < 0 ? r : store_open(&w->store, w->env->cache_dir, err);
+}
+
+static int add_locked(const struct want *w, const char *sha256, struct lock_packages *ret,
+		      struct error *err)
+{
+	struct lock_package *p = lock_packages_add(ret);
+
+	if (!p)
+		return error_oom(err);
+	p->name = strdup(w->p->name);
+	p->version = strdup(w->p->version);
+	p->arch = strdup(w->p->arch);
+	p->path = strdup(w->name);
+	p->size = w->p->size;
+	memcpy(p->sha256, sha256, sizeof(p->sha256));
+	return p->name && p->version && p->arch && p->path ? 0 : error_oom(err);
+}
+
+/* Does the store have what was accepted before? It is checked all the same: the keys may be others now. */
+static int take_cached(struct wants *w, struct want *d, struct lock_packages *ret,
+		       struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sha = STRBUF_INIT;
+	struct store_map map = STORE_MAP_INIT;
+	int r = file_read(AT_FDCWD, d->record, STORE_SHA_LEN + 1, &sha, NULL);
+
+	if (r < 0 || !sha.len)
+		return 0;
+	strbuf_trim_end(&sha);
+	if (!store_is_sha256(sha.buf) || store_map(&w->store, sha.buf, d->p->size, &map, NULL) < 0)
+		return 0;
+	r = apk_verify(map.data, map.len, d->p, w->keys, err);
+	store_unmap(&map);
+	if (r == 0)
+		r = add_locked(d, sha.buf, ret, err);
+	d->done = r == 0;
 	return r;
 }
 
-static int apk_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
-		    struct error *err)
+static int take_file(struct wants *w, struct want *d, const char *path, struct lock_packages *ret,
+		     struct error *err)
+{
+	_cleanup_fd_ int fd = openat(w->env->dirfd, path, O_RDONLY | O_CLOEXEC);
+	char hex[SHA_HEX_MAX];
+	const void *map = NULL;
+	size_t len = 0;
+	int r;
+
+	if (fd < 0)
+		return error_sys(err, -errno, "cannot open '%s'", path);
+	r = fetch_map(fd, APK_FILE_MAX, &map, &len, err);
+	if (r == 0 && !map)
+		r = error_set(err, -EBADMSG, "is empty");
+	if (r == 0)
+		r = apk_verify(map, len, d->p, w->keys, err);
+	if (r == 0 && sha_hex_of(SHA_KIND_256, map, len, hex) < 0)
+		r = error_set(err, -EIO, "cannot hash");
+	if (map)
+		munmap((void *)map, len);
+	if (r < 0)
+		return error_prefix(err, "'%s'", path);
+	r = store_add_fd(&w->store, fd, hex, len, err);
+	if (r == 0)
+		r = file_write_atomic(AT_FDCWD, d->record, 0644, hex, strlen(hex), err);
+	if (r == 0)
+		r = add_locked(d, hex, ret, err);
+	d->done = r == 0;
+	return r;
+}
+
+static int take_local(struct wants *w, struct want *d, struct lock_packages *ret, struct error *err)
+{
+	const char *rest = str_after(d->repo, "file://");
+	_cleanup_free_ char *path = str_printf("%s/%s", rest ? rest : d->repo, d->name);
+
+	return path ? take_file(w, d, path, ret, err) : error_oom(err);
+}
+
+/* All that is still missing, in few runs of the helper. */
+static int take_remote(struct wants *w, const char *dir, struct lock_packages *ret,
+		       struct error *err)
+{
+	_cleanup_free_ struct fetch_item *items = new0_array(struct fetch_item, w->n);
+	struct error why = ERROR_INIT;
+	size_t n = 0;
+	int r = items ? 0 : error_oom(err);
+
+	for (size_t i = 0; r == 0 && i < w->n; i++) {
+		if (w->v[i].done)
+			continue;
+		items[n].url = str_printf("%s/%s", w->v[i].repo, w->v[i].name);
+		items[n].path = str_printf("%s/%zu", dir, i);
+		n++;
+		if (!items[n - 1].url || !items[n - 1].path)
+			r = error_oom(err);
+	}
+	if (r == 0)
+		r = fetch_many(items, n, &why, err);
+	for (size_t i = 0, k = 0; r == 0 && i < w->n; i++) {
+		if (w->v[i].done)
+			continue;
+		r = items[k].done
+			    ? take_file(w, &w->v[i], items[k].path, ret, err)
+			    : error_set(err, -EIO, "cannot fetch '%s': %s", items[k].url, why.msg);
+		if (r < 0)
+			error_prefix(err, "package %s-%s", w->v[i].p->name, w->v[i].p->version);
+		k++;
+	}
+	for (size_t i = 0; i < n; i++) {
+		free(items[i].url);
+		free(items[i].path);
+	}
+	return r;
+}
+
+static int take_all(struct wants *w, struct lock_packages *ret, struct error *err)
+{
+	_cleanup_free_ char *dir = NULL;
+	size_t remote = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < w->n; i++) {
+		struct want *d = &w->v[i];
+
+		if (fetch_is_remote(d->repo))
+			r = take_cached(w, d, ret, err);
+		else
+			r = take_local(w, d, ret, err);
+		if (r == 0 && !d->done && w->env->offline)
+			r = error_set(err, -ENOENT,
+				      "the cache has no copy of '%s/%s', and --offline forbids "
+				      "fetching it",
+				      d->repo, d->name);
+		if (r < 0)
+			return error_prefix(err, "package %s-%s", d->p->name, d->p->version);
+		remote += !d->done;
+	}
+	if (!remote)
+		return 0;
+	r = fetch_temp_dir(w->env, &dir, err);
+	if (r == 0)
+		r = take_remote(w, dir, ret, err);
+	if (dir)
+		file_remove_tree(AT_FDCWD, dir, NULL);
+	return r;
+}
+
+static int apk_resolve(const struct source_spec *s, const struct source_env *env,
+		       struct lock_packages *ret, struct error *err)
 {
 	_cleanup_(keys_release) struct apk_keys keys = { 0 };
 	_cleanup_(apk_index_release) struct apk_index x = { 0 };
+	_cleanup_(
+		wants_release) struct wants w = { .env = env, .keys = &keys, .store = STORE_INIT };
 	_cleanup_free_ size_t *chosen = NULL;
 	size_t n = 0;
 	int r;
@@ -136,16 +306,40 @@ static int apk_load(const struct source_spec *s, const struct source_env *env, s
 		r = load_index(&x, env, s->repositories.v[i], (uint32_t)i, &keys, err);
 	if (r == 0)
 		r = apk_solve(&x, &s->packages, &chosen, &n, err);
-	for (size_t i = 0; r == 0 && x.v && i < n; i++) {
-		const struct apk_package *p = &x.v[chosen[i]];
-
-		if (strv_has(&s->omit, p->name))
-			continue;
-		r = take_package(env, t, s->repositories.v[p->repo], p, &keys, err);
-		if (r < 0)
-			error_prefix(err, "package %s-%s", p->name, p->version);
-	}
+	if (r == 0)
+		r = wants_fill(&w, s, &x, chosen, n, err);
+	if (r == 0)
+		r = take_all(&w, ret, err);
+	lock_packages_sort(ret);
 	return r;
 }
 
-const struct source_ops source_apk = { "apk", apk_load };
+static int apk_fetch(const struct source_spec *s, const struct source_env *env,
+		     const struct store *st, const struct lock_package *const *want, size_t n,
+		     struct error *err)
+{
+	return fetch_packages(env, &s->repositories, st, want, n, err);
+}
+
+static const struct package_ops package_apk = {
+	.type = "apk",
+	.resolve = apk_resolve,
+	.fetch = apk_fetch,
+	.read = apk_read,
+};
+
+static int apk_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
+		    struct error *err)
+{
+	return package_load(&package_apk, s, env, t, err);
+}
+
+static int apk_lock(const struct source_spec *s, const struct source_env *env,
+		    struct lock_source *ret, struct error *err)
+{
+	return package_resolve(&package_apk, s, env, &ret->resolved, err);
+}
+
+const struct source_ops source_apk = {
+	.name = "apk", .load = apk_load, .lock = apk_lock, .tells_stages = true
+};

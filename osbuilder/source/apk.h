@@ -2,6 +2,7 @@
 #ifndef SOURCE_APK_H
 #define SOURCE_APK_H
 
+#include "source/layer.h"
 #include "source/source.h"
 
 /*
@@ -85,8 +86,11 @@ int apk_check_signature(const void *data, size_t len, const struct apk_keys *key
 /* The signed APKINDEX text of a packed index. */
 int apk_index_open(struct apk_index *x, const void *data, size_t len, const struct apk_keys *keys,
 		   const char *arch, uint32_t repo, struct error *err);
-/* Checks a package file against the index and unpacks it. */
-int apk_unpack(struct tree *t, const void *data, size_t len, const struct apk_package *p,
+/* Checks a package file: size, signature, and hashes from the index on down. */
+int apk_verify(const void *data, size_t len, const struct apk_package *p,
 	       const struct apk_keys *keys, struct error *err);
+/* A package file as a layer. It has been checked: signatures are passed over. `arch` NULL: any. */
+int apk_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
+	     const char *arch, struct source_deb_info *ret, struct error *err);
 
 #endif

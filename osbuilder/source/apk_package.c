@@ -10,7 +10,6 @@
 #include "base/strbuf.h"
 #include "codec/rsa.h"
 #include "compat/zmember.h"
-#include "source/unpack.h"
 
 #define SIGNATURE_MAX	 4096	    /* bytes of one signature */
 #define SIGNATURE_ALL	 (1u << 20) /* bytes of the tar of signatures, unpacked */
@@ -192,12 +191,9 @@ static int check_control(const void *data, size_t len, const struct apk_package 
 	return 0;
 }
 
-int apk_unpack(struct tree *t, const void *data, size_t len, const struct apk_package *p,
+int apk_verify(const void *data, size_t len, const struct apk_package *p,
 	       const struct apk_keys *keys, struct error *err)
 {
-	static const struct la_limits limits = { APK_DATA_MAX, 1000000 };
-	static const struct source_unpack at_root = { .target = "" };
-	_cleanup_la_ struct la_archive *a = NULL;
 	char want[2 * SHA_SIZE_256 + 1], hex[SHA_HEX_MAX];
 	const uint8_t *bytes = data;
 	size_t start = 0, end = 0;
@@ -216,6 +212,48 @@ int apk_unpack(struct tree *t, const void *data, size_t len, const struct apk_pa
 	if (!str_eq(hex, want))
 		return error_set(err, -EBADMSG, "SHA-256 of its data is %s, its .PKGINFO says %s",
 				 hex, want);
-	r = la_open_memory(bytes + end, len - end, LA_TAR, &limits, &a, err);
-	return r < 0 ? r : unpack_archive(t, a, &at_root, err);
+	return 0;
+}
+
+/* Past the signatures and the control data, whose .PKGINFO says what it is. */
+static int read_info(const uint8_t *data, size_t len, struct source_deb_info *ret, size_t *ret_data,
+		     struct error *err)
+{
+	const struct {
+		const char *key;
+		char *out;
+		size_t size;
+	} fields[] = { { "pkgname", ret->name, sizeof(ret->name) },
+		       { "pkgver", ret->version, sizeof(ret->version) },
+		       { "arch", ret->arch, sizeof(ret->arch) } };
+	_cleanup_strbuf_ struct strbuf info = STRBUF_INIT;
+	size_t first = 0, second = 0;
+	int r = z_member_length(data, len, SIGNATURE_ALL, &first, err);
+
+	if (r == 0)
+		r = z_member_length(data + first, len - first, APK_CONTROL_MAX, &second, err);
+	if (r == 0)
+		r = read_member(data + first, second, ".PKGINFO", APK_CONTROL_MAX, &info, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!pkginfo_value(info.buf, fields[i].key, fields[i].out, fields[i].size))
+			return error_set(err, -EBADMSG, ".PKGINFO: no usable %s", fields[i].key);
+	*ret_data = first + second;
+	return 0;
+}
+
+int apk_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
+	     const char *arch, struct source_deb_info *ret, struct error *err)
+{
+	static const struct la_limits limits = { APK_DATA_MAX, 1000000 };
+	_cleanup_la_ struct la_archive *a = NULL;
+	size_t at = 0;
+	int r = read_info(data, len, ret, &at, err);
+
+	if (r == 0 && arch && !str_eq(ret->arch, arch) && !str_eq(ret->arch, "noarch"))
+		r = error_set(err, -ENOEXEC, "is for %s, the image is for %s", ret->arch, arch);
+	if (r == 0)
+		r = la_open_memory((const uint8_t *)data + at, len - at, LA_TAR, &limits, &a, err);
+	return r < 0 ? r : layer_read(l, a, spool, err);
 }

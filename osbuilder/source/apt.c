@@ -16,7 +16,6 @@
 /* libapt's helper program of the package apt; downloads single files and checks their hashes. */
 #define APT_HELPER	  "/usr/lib/apt/apt-helper"
 #define DOWNLOADS_AT_ONCE 256 /* files in one call: keeps the command line well below ARG_MAX */
-#define NAMES_IN_ERROR	  8   /* packages that one message lists */
 
 /* The private root of one set of sources and one architecture. */
 struct apt_root {
@@ -513,27 +512,6 @@ static int download_all(struct download *d, struct error *err)
 	return 0;
 }
 
-static int check_all_there(const struct download *d, struct error *err)
-{
-	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
-	size_t missing = 0;
-
-	for (size_t i = 0; i < d->n; i++) {
-		if (d->done[i])
-			continue;
-		if (missing++ < NAMES_IN_ERROR &&
-		    strbuf_addf(&names, "%s%s %s %s", missing > 1 ? ", " : "", d->want[i]->name,
-				d->want[i]->version, d->want[i]->arch) < 0)
-			return error_oom(err);
-	}
-	if (!missing)
-		return 0;
-	return error_set(err, -ESTALE, "%zu package%s cannot be had as wanted: %s%s (%s)", missing,
-			 missing == 1 ? "" : "s", names.buf,
-			 missing > NAMES_IN_ERROR ? ", ..." : "",
-			 d->apt_said.code ? d->apt_said.msg : "other content is offered");
-}
-
 int apt_download(const struct source_spec *s, const struct source_env *env, const struct store *st,
 		 const struct lock_package *const *want, size_t n, struct error *err)
 {
@@ -556,7 +534,8 @@ int apt_download(const struct source_spec *s, const struct source_env *env, cons
 	if (r == 0)
 		r = download_all(&d, err);
 	if (r == 0)
-		r = check_all_there(&d, err);
+		r = lock_packages_missing(want, done, n, d.apt_said.code ? d.apt_said.msg : NULL,
+					  err);
 	file_remove_tree(AT_FDCWD, dir, NULL);
 	return r;
 }

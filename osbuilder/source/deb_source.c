@@ -10,7 +10,7 @@ static int read_deb(struct layer *l, struct layer_spool *spool, const void *data
 	return deb_read(l, spool, data, len, source_debian_arch(arch), ret, err);
 }
 
-const struct package_ops package_deb = {
+static const struct package_ops package_deb = {
 	.type = "deb",
 	.resolve = apt_resolve,
 	.fetch = apt_download,
@@ -23,4 +23,12 @@ static int deb_load(const struct source_spec *s, const struct source_env *env, s
 	return package_load(&package_deb, s, env, t, err);
 }
 
-const struct source_ops source_deb = { "deb", deb_load };
+static int deb_lock(const struct source_spec *s, const struct source_env *env,
+		    struct lock_source *ret, struct error *err)
+{
+	return package_resolve(&package_deb, s, env, &ret->resolved, err);
+}
+
+const struct source_ops source_deb = {
+	.name = "deb", .load = deb_load, .lock = deb_lock, .tells_stages = true
+};

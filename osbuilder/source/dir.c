@@ -301,4 +301,4 @@ static int dir_load(const struct source_spec *s, const struct source_env *env, s
 	return r < 0 ? error_prefix(err, "'%s'", s->path) : 0;
 }
 
-const struct source_ops source_dir = { "dir", dir_load };
+const struct source_ops source_dir = { .name = "dir", .load = dir_load };

@@ -12,7 +12,8 @@
 #include "base/process.h"
 #include "base/strbuf.h"
 
-#define APT_HELPER "/usr/lib/apt/apt-helper" /* Debian's apt, 1.1 and later */
+#define APT_HELPER    "/usr/lib/apt/apt-helper" /* Debian's apt, 1.1 and later */
+#define FILES_AT_ONCE 256 /* in one run of it: keeps the command line well below ARG_MAX */
 
 bool fetch_is_remote(const char *base)
 {
@@ -135,4 +136,147 @@ int fetch_map(int fd, uint64_t max, const void **ret_map, size_t *ret_len, struc
 	*ret_map = map;
 	*ret_len = (size_t)st.st_size;
 	return 0;
+}
+
+/* One run, for items[from] and what follows as far as it may; returns where to go on. */
+static int fetch_some(struct fetch_item *items, size_t n, size_t *at, struct error *why,
+		      struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_strv_ struct strv argv = STRV_INIT;
+	const size_t begin = *at;
+	struct process_params p;
+	int status, r;
+
+	r = strv_adds(&argv, APT_HELPER, "-qq", "-o", "APT::Sandbox::User=root", "download-file",
+		      NULL);
+	for (; r == 0 && *at < n && *at - begin < FILES_AT_ONCE; (*at)++) {
+		const struct fetch_item *i = &items[*at];
+
+		r |= strv_add(&argv, i->url) | strv_add(&argv, i->path);
+		r |= i->sha256 ? strv_addf(&argv, "SHA256:%s", i->sha256) : strv_add(&argv, "");
+	}
+	if (r)
+		return error_oom(err);
+	process_params_preset(&p);
+	p.path = APT_HELPER;
+	p.argv = argv.v;
+	r = process_run(&p, NULL, &text, &status, err);
+	if (r < 0)
+		return error_prefix(err, "apt is needed to fetch '%s'", items[begin].url);
+	if (process_exit_code(status) != 0 && why)
+		error_set(why, -EIO, "%s", last_line(&text));
+	for (size_t i = begin; i < *at; i++)
+		items[i].done = access(items[i].path, F_OK) == 0;
+	return 0;
+}
+
+int fetch_many(struct fetch_item *items, size_t n, struct error *why, struct error *err)
+{
+	int r = 0;
+
+	for (size_t at = 0; r == 0 && at < n;)
+		r = fetch_some(items, n, &at, why, err);
+	return r;
+}
+
+int fetch_temp_dir(const struct source_env *env, char **ret, struct error *err)
+{
+	char *dir = str_printf("%s/fetch/.tmp-%ld", env->cache_dir, (long)getpid());
+	int r = dir ? file_remove_tree(AT_FDCWD, dir, err) : error_oom(err);
+
+	if (r == 0)
+		r = file_mkdir_p(AT_FDCWD, dir, 0755, err);
+	if (r < 0) {
+		free(dir);
+		return r;
+	}
+	*ret = dir;
+	return 0;
+}
+
+/* What fetch_packages() works on. */
+struct wanted {
+	const struct source_env *env;
+	const struct store *st;
+	const struct lock_package *const *want;
+	bool *done;
+	size_t n;
+	struct error why;
+};
+
+/* -EBADMSG and what cannot be opened mean: not from here. */
+static int take_file(struct wanted *w, size_t i, const char *path, struct error *err)
+{
+	_cleanup_fd_ int fd = openat(w->env->dirfd, path, O_RDONLY | O_CLOEXEC);
+	struct error e = ERROR_INIT;
+	int r;
+
+	if (fd < 0)
+		return 0;
+	r = store_add_fd(w->st, fd, w->want[i]->sha256, w->want[i]->size, &e);
+	w->done[i] = r == 0;
+	return r < 0 && r != -EBADMSG ? error_set(err, r, "%s", e.msg) : 0;
+}
+
+static int take_local(struct wanted *w, const char *base, struct error *err)
+{
+	const char *rest = str_after(base, "file://");
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < w->n; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (w->done[i])
+			continue;
+		path = str_printf("%s/%s", rest ? rest : base, w->want[i]->path);
+		r = path ? take_file(w, i, path, err) : error_oom(err);
+	}
+	return r;
+}
+
+static int take_remote(struct wanted *w, const char *base, const char *dir, struct error *err)
+{
+	_cleanup_free_ struct fetch_item *items = new0_array(struct fetch_item, w->n);
+	size_t n = 0;
+	int r = items ? 0 : error_oom(err);
+
+	for (size_t i = 0; r == 0 && i < w->n; i++) {
+		struct fetch_item *it = &items[n];
+
+		if (w->done[i])
+			continue;
+		it->sha256 = w->want[i]->sha256;
+		it->url = str_printf("%s/%s", base, w->want[i]->path);
+		it->path = str_printf("%s/%s", dir, it->sha256);
+		n++;
+		if (!it->url || !it->path)
+			r = error_oom(err);
+	}
+	if (r == 0)
+		r = fetch_many(items, n, &w->why, err);
+	for (size_t i = 0, k = 0; r == 0 && i < w->n; i++)
+		if (!w->done[i])
+			r = take_file(w, i, items[k++].path, err);
+	for (size_t i = 0; i < n; i++) {
+		free(items[i].url);
+		free(items[i].path);
+	}
+	return r;
+}
+
+int fetch_packages(const struct source_env *env, const struct strv *bases, const struct store *st,
+		   const struct lock_package *const *want, size_t n, struct error *err)
+{
+	_cleanup_free_ bool *done = new0_array(bool, n);
+	_cleanup_free_ char *dir = NULL;
+	struct wanted w = { env, st, want, done, n, ERROR_INIT };
+	int r = done ? fetch_temp_dir(env, &dir, err) : error_oom(err);
+
+	for (size_t i = 0; r == 0 && i < bases->n; i++)
+		r = fetch_is_remote(bases->v[i]) ? take_remote(&w, bases->v[i], dir, err)
+						 : take_local(&w, bases->v[i], err);
+	if (dir)
+		file_remove_tree(AT_FDCWD, dir, NULL);
+	return r < 0 ? r : lock_packages_missing(want, done, n, w.why.code ? w.why.msg : NULL, err);
 }

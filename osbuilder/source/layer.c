@@ -28,7 +28,7 @@ void layer_spool_release(struct layer_spool *s)
 	*s = (struct layer_spool)LAYER_SPOOL_INIT;
 }
 
-static int spool_flush(struct layer_spool *s, struct error *err)
+int layer_spool_flush(struct layer_spool *s, struct error *err)
 {
 	int r = fd_pwrite_full(s->fd, s->buf, s->fill, (off_t)s->size);
 
@@ -37,6 +37,31 @@ static int spool_flush(struct layer_spool *s, struct error *err)
 	s->size += s->fill;
 	s->fill = 0;
 	return 0;
+}
+
+int layer_spool_write(struct layer_spool *s, const void *data, size_t len, struct error *err)
+{
+	const uint8_t *p = data;
+
+	while (len) {
+		size_t n = MIN(len, SPOOL_BUFFER - s->fill);
+		int r = 0;
+
+		memcpy(s->buf + s->fill, p, n);
+		s->fill += n;
+		p += n;
+		len -= n;
+		if (s->fill == SPOOL_BUFFER)
+			r = layer_spool_flush(s, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void layer_spool_blob(const struct layer_spool *s, uint64_t start, struct blob *ret)
+{
+	blob_from_fd(ret, s->fd, start, layer_spool_pos(s) - start);
 }
 
 void layer_release(struct layer *l)
@@ -51,19 +76,19 @@ void layer_release(struct layer *l)
 static int read_content(struct la_archive *a, struct layer_spool *s, struct blob *ret,
 			struct error *err)
 {
-	const uint64_t start = s->size + s->fill;
+	const uint64_t start = layer_spool_pos(s);
 	ssize_t n;
 	int r;
 
 	while ((n = la_read(a, s->buf + s->fill, SPOOL_BUFFER - s->fill, err)) > 0) {
 		s->fill += (size_t)n;
-		r = s->fill == SPOOL_BUFFER ? spool_flush(s, err) : 0;
+		r = s->fill == SPOOL_BUFFER ? layer_spool_flush(s, err) : 0;
 		if (r < 0)
 			return r;
 	}
 	if (n < 0)
 		return (int)n;
-	blob_from_fd(ret, s->fd, start, s->size + s->fill - start);
+	layer_spool_blob(s, start, ret);
 	return 0;
 }
 
@@ -99,6 +124,24 @@ static int read_xattrs(struct layer *l, struct la_archive *a, struct layer_entry
 	return 0;
 }
 
+int layer_add_xattr(struct layer *l, struct layer_entry *d, const char *name, const void *value,
+		    size_t len, struct error *err)
+{
+	struct layer_xattr *all = arena_new_array(&l->arena, struct layer_xattr, d->n_xattrs + 1);
+
+	if (!all)
+		return error_oom(err);
+	if (d->n_xattrs)
+		memcpy(all, d->xattrs, d->n_xattrs * sizeof(*all));
+	all[d->n_xattrs] = (struct layer_xattr){ arena_strdup(&l->arena, name),
+						 arena_memdup0(&l->arena, value, len), len };
+	if (!all[d->n_xattrs].name || !all[d->n_xattrs].value)
+		return error_oom(err);
+	d->xattrs = all;
+	d->n_xattrs++;
+	return 0;
+}
+
 static int copy_string(struct layer *l, const char **s)
 {
 	if (*s)
@@ -106,8 +149,8 @@ static int copy_string(struct layer *l, const char **s)
 	return *s ? 1 : 0;
 }
 
-static int read_entry(struct layer *l, struct la_archive *a, const struct la_entry *e,
-		      struct layer_spool *s, struct error *err)
+int layer_add(struct layer *l, const struct la_entry *e, struct layer_entry **ret,
+	      struct error *err)
 {
 	struct layer_entry *d;
 	int r = unpack_check_name(e->path, err);
@@ -123,8 +166,18 @@ static int read_entry(struct layer *l, struct la_archive *a, const struct la_ent
 	if (!copy_string(l, &d->e.path) || (e->hardlink && !copy_string(l, &d->e.hardlink)) ||
 	    (e->symlink && !copy_string(l, &d->e.symlink)))
 		return error_oom(err);
-	if (e->hardlink)
-		return 0;
+	*ret = d;
+	return 0;
+}
+
+static int read_entry(struct layer *l, struct la_archive *a, const struct la_entry *e,
+		      struct layer_spool *s, struct error *err)
+{
+	struct layer_entry *d = NULL;
+	int r = layer_add(l, e, &d, err);
+
+	if (r < 0 || !d || e->hardlink)
+		return r;
 	if (S_ISREG(e->mode))
 		r = read_content(a, s, &d->content, err);
 	return r < 0 ? r : read_xattrs(l, a, d, err);
@@ -140,7 +193,7 @@ int layer_read(struct layer *l, struct la_archive *a, struct layer_spool *s, str
 		if (r < 0)
 			return error_wrap(err, r, "entry '%.200s'", e.path);
 	}
-	return r < 0 ? r : spool_flush(s, err);
+	return r < 0 ? r : layer_spool_flush(s, err);
 }
 
 static int apply_entry(struct layer_entry *d, struct tree *t, uint32_t origin, struct error *err)

@@ -25,6 +25,14 @@ struct layer_spool {
 int layer_spool_open(struct layer_spool *s, struct error *err);
 void layer_spool_release(struct layer_spool *s);
 #define _cleanup_layer_spool_ _cleanup_(layer_spool_release)
+/* For readers of their own: appends bytes; what was appended since `start` (a position) as a blob; all of it into the file. */
+static inline uint64_t layer_spool_pos(const struct layer_spool *s)
+{
+	return s->size + s->fill;
+}
+int layer_spool_write(struct layer_spool *s, const void *data, size_t len, struct error *err);
+void layer_spool_blob(const struct layer_spool *s, uint64_t start, struct blob *ret);
+int layer_spool_flush(struct layer_spool *s, struct error *err);
 
 struct layer_xattr {
 	const char *name;
@@ -36,6 +44,8 @@ struct layer_entry {
 	struct blob content;
 	struct layer_xattr *xattrs;
 	size_t n_xattrs;
+	/* Names of owners, in the arena, where the package has no numbers: e.uid and e.gid are then set before layer_apply(). */
+	const char *user, *group;
 };
 struct layer {
 	struct arena arena;
@@ -45,6 +55,12 @@ struct layer {
 void layer_release(struct layer *l);
 #define _cleanup_layer_ _cleanup_(layer_release)
 
+/* Appends an entry; the strings of `e` are copied. *ret is good until the next one. Refuses names that leave the root. */
+int layer_add(struct layer *l, const struct la_entry *e, struct layer_entry **ret,
+	      struct error *err);
+/* Adds an attribute; name and value are copied. */
+int layer_add_xattr(struct layer *l, struct layer_entry *d, const char *name, const void *value,
+		    size_t len, struct error *err);
 /*
  * All entries of an open tar. Contents refer to the spool's descriptor, which must outlive the tree they end in; they are all in the
  * file when this returns. Refuses names as source_unpack_tar_fd() does. Errors name the entry.

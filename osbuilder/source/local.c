@@ -19,7 +19,7 @@ static int tar_load(const struct source_spec *s, const struct source_env *env, s
 	return r < 0 ? error_prefix(err, "'%s'", s->path) : 0;
 }
 
-const struct source_ops source_tar = { "tar", tar_load };
+const struct source_ops source_tar = { .name = "tar", .load = tar_load };
 
 static int file_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
 		     struct error *err)
@@ -44,4 +44,4 @@ static int file_load(const struct source_spec *s, const struct source_env *env, 
 	return r < 0 ? error_prefix(err, "'%s'", s->target) : 0;
 }
 
-const struct source_ops source_file = { "file", file_load };
+const struct source_ops source_file = { .name = "file", .load = file_load };

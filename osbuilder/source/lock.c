@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "source/package.h"
+
+#define NAMES_IN_ERROR 8 /* packages that one message lists */
 
 static void package_release(struct lock_package *p)
 {
@@ -46,13 +47,46 @@ void lock_packages_sort(struct lock_packages *p)
 		qsort(p->v, p->n, sizeof(*p->v), by_name);
 }
 
+int lock_packages_missing(const struct lock_package *const *want, const bool *done, size_t n,
+			  const char *why, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+	size_t missing = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (done[i])
+			continue;
+		if (missing++ < NAMES_IN_ERROR &&
+		    strbuf_addf(&names, "%s%s %s %s", missing > 1 ? ", " : "", want[i]->name,
+				want[i]->version, want[i]->arch) < 0)
+			return error_oom(err);
+	}
+	if (!missing)
+		return 0;
+	return error_set(err, -ESTALE, "%zu package%s cannot be had as wanted: %s%s (%s)", missing,
+			 missing == 1 ? "" : "s", names.buf,
+			 missing > NAMES_IN_ERROR ? ", ..." : "",
+			 why ? why : "other content is offered");
+}
+
+static void source_release(struct lock_source *s)
+{
+	free(s->type);
+	strv_release(&s->suites);
+	strv_release(&s->components);
+	strv_release(&s->repositories);
+	strv_release(&s->packages);
+	free(s->release);
+	free(s->path);
+	free(s->reference);
+	lock_packages_release(&s->resolved);
+	free(s->digest);
+}
+
 void lock_release(struct lock *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		strv_release(&l->sources[i].suites);
-		strv_release(&l->sources[i].components);
-		strv_release(&l->sources[i].packages);
-		lock_packages_release(&l->sources[i].resolved);
+		source_release(&l->sources[i]);
 	}
 	free(l->sources);
 	free(l->file);
@@ -68,7 +102,9 @@ char *lock_file_name(const char *arch, const char *variant)
 
 bool lock_wants(const struct source_spec *s)
 {
-	return package_find(s->type) != NULL;
+	const struct source_ops *ops = source_find(s->type);
+
+	return ops && ops->lock;
 }
 
 static int copy_strv(struct strv *to, const struct strv *from)
@@ -79,6 +115,12 @@ static int copy_strv(struct strv *to, const struct strv *from)
 	return 0;
 }
 
+static int copy_text(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return *to || !from ? 0 : -ENOMEM;
+}
+
 struct lock_source *lock_add_source(struct lock *l, const struct source_spec *s)
 {
 	struct lock_source *d;
@@ -87,23 +129,53 @@ struct lock_source *lock_add_source(struct lock *l, const struct source_spec *s)
 		return NULL;
 	d = &l->sources[l->n++];
 	*d = (struct lock_source){ 0 };
-	if (s && (copy_strv(&d->suites, &s->suites) < 0 ||
-		  copy_strv(&d->components, &s->components) < 0 ||
-		  copy_strv(&d->packages, &s->packages) < 0))
+	if (s &&
+	    (copy_text(&d->type, s->type) < 0 || copy_strv(&d->suites, &s->suites) < 0 ||
+	     copy_strv(&d->components, &s->components) < 0 ||
+	     copy_strv(&d->repositories, &s->repositories) < 0 ||
+	     copy_strv(&d->packages, &s->packages) < 0 || copy_text(&d->release, s->release) < 0 ||
+	     copy_text(&d->path, s->path) < 0 || copy_text(&d->reference, s->reference) < 0))
 		return NULL;
 	return d;
 }
 
+/* Kinds of sources do not have all of them. */
 static int put_words(struct strbuf *out, const char *key, const struct strv *sv)
 {
-	int r = strbuf_addf(out, "%s = [", key);
+	int r = sv->n ? strbuf_addf(out, "%s = [", key) : 0;
 
 	for (size_t i = 0; i < sv->n; i++)
 		r |= strbuf_addf(out, "%s\"%s\"", i ? ", " : "", sv->v[i]);
-	return r | strbuf_addstr(out, "]\n");
+	return sv->n ? r | strbuf_addstr(out, "]\n") : r;
 }
 
-/* Nothing in it needs quoting: the recipe's reader and apt_parse_uris() let no such characters in. */
+static int put_text(struct strbuf *out, const char *key, const char *text)
+{
+	return text ? strbuf_addf(out, "%s = \"%s\"\n", key, text) : 0;
+}
+
+static int put_resolved(struct strbuf *out, const struct lock_packages *all, struct error *err)
+{
+	int r = strbuf_addstr(out, "resolved = [\n");
+
+	for (size_t k = 0; k < all->n; k++) {
+		const struct lock_package *p = &all->v[k];
+
+		if (!p->path)
+			return error_set(err, -ENOTSUP,
+					 "package %s cannot be locked: '%s' is below no mirror",
+					 p->name, p->uri);
+		r |= strbuf_addf(out,
+				 "\t{ name = \"%s\", version = \"%s\", architecture = \"%s\", "
+				 "size = %llu, sha256 = \"%s\", path = \"%s\" },\n",
+				 p->name, p->version, p->arch, (unsigned long long)p->size,
+				 p->sha256, p->path);
+	}
+	r |= strbuf_addstr(out, "]\n");
+	return r ? error_oom(err) : 0;
+}
+
+/* Nothing is quoted: who writes a lock file reads it again before it counts, and the reader takes no characters that would need it. */
 int lock_to_toml(const struct lock *l, struct strbuf *out, struct error *err)
 {
 	int r = strbuf_addf(out,
@@ -115,26 +187,20 @@ int lock_to_toml(const struct lock *l, struct strbuf *out, struct error *err)
 		const struct lock_source *s = &l->sources[i];
 
 		r |= strbuf_addstr(out, "\n[[source]]\n");
+		r |= put_text(out, "type", s->type);
 		r |= put_words(out, "suites", &s->suites);
 		r |= put_words(out, "components", &s->components);
+		r |= put_words(out, "repositories", &s->repositories);
+		r |= put_text(out, "release", s->release);
 		r |= put_words(out, "packages", &s->packages);
-		r |= strbuf_addstr(out, "resolved = [\n");
-		for (size_t k = 0; k < s->resolved.n; k++) {
-			const struct lock_package *p = &s->resolved.v[k];
-
-			if (!p->path)
-				return error_set(
-					err, -ENOTSUP,
-					"package %s cannot be locked: '%s' is below no mirror",
-					p->name, p->uri);
-			r |= strbuf_addf(
-				out,
-				"\t{ name = \"%s\", version = \"%s\", architecture = \"%s\", "
-				"size = %llu, sha256 = \"%s\", path = \"%s\" },\n",
-				p->name, p->version, p->arch, (unsigned long long)p->size,
-				p->sha256, p->path);
-		}
-		r |= strbuf_addstr(out, "]\n");
+		r |= put_text(out, "path", s->path);
+		r |= put_text(out, "reference", s->reference);
+		r |= put_text(out, "digest", s->digest);
+		if (r)
+			break;
+		r = s->digest ? 0 : put_resolved(out, &s->resolved, err);
+		if (r < 0)
+			return r;
 	}
 	return r ? error_oom(err) : 0;
 }
@@ -153,14 +219,29 @@ static int put_differences(struct strbuf *out, const struct strv *now, const str
 	return r;
 }
 
+static int put_difference(struct strbuf *out, const char *now, const char *locked)
+{
+	int r = 0;
+
+	if (str_eq(now, locked) || (!now && !locked))
+		return 0;
+	r |= now ? strbuf_addf(out, " +%s", now) : 0;
+	return locked ? r | strbuf_addf(out, " -%s", locked) : r;
+}
+
 int lock_check(const struct lock *l, const struct lock_source *ls, const struct source_spec *s,
 	       struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf what = STRBUF_INIT;
-	int r = put_differences(&what, &s->suites, &ls->suites);
+	int r = put_difference(&what, s->type, ls->type);
 
+	r |= put_differences(&what, &s->suites, &ls->suites);
 	r |= put_differences(&what, &s->components, &ls->components);
+	r |= put_differences(&what, &s->repositories, &ls->repositories);
+	r |= put_difference(&what, s->release, ls->release);
 	r |= put_differences(&what, &s->packages, &ls->packages);
+	r |= put_difference(&what, s->path, ls->path);
+	r |= put_difference(&what, s->reference, ls->reference);
 	if (r)
 		return error_oom(err);
 	if (!what.len)

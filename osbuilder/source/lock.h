@@ -10,13 +10,15 @@
 #include "source/store.h"
 
 /*
- * RECIPE/lock-ARCH.toml: the exact packages of a recipe's package sources, so that a build needs no resolver and cannot get others.
+ * RECIPE/lock-ARCH.toml: the exact packages of a recipe's package sources, and the exact container images, so that a build needs no
+ * resolver and cannot get others.
  *
  *	format = 1
  *	recipe = "debian"
  *	architecture = "x86_64"
  *
- *	[[source]]				# one for each "deb" source of the recipe, in its order
+ *	[[source]]				# one for each source of the recipe that can be locked, in its order
+ *	type = "deb"				# may be left out: "deb" is meant then
  *	suites = ["bookworm"]			# what was asked for: a recipe that asks for something else does not fit
  *	components = ["main"]
  *	packages = ["bash"]
@@ -24,14 +26,28 @@
  *		{ name = "bash", version = "5.2.15-2+b8", architecture = "amd64", size = 1490724, sha256 = "...",
  *		  path = "pool/main/b/bash/bash_5.2.15-2%2bb8_amd64.deb" },
  *	]
+ *	[[source]]
+ *	type = "apk"
+ *	repositories = ["https://dl-cdn.alpinelinux.org/alpine/v3.20/main"]  packages = ["bash"]  resolved = [...]
+ *	[[source]]
+ *	type = "rpm"
+ *	repositories = ["https://..."]  release = "41"  packages = ["bash"]  resolved = [...]
+ *	[[source]]
+ *	type = "oci"
+ *	path = "image"  reference = "v1"	# as the recipe says them
+ *	digest = "sha256:..."			# of the manifest, which has those of all that belongs to it
  *
- * `path` is below any mirror of the suites, as it stands in a URI. Everything is in order and there is no time in it: the same packages
- * give the same bytes. An unknown key is an error.
+ * `path` of a package is below any mirror of the suites (deb) or any of the repositories (apk), as it stands in a URI; for rpm it is the
+ * file's name. Everything is in order and there is no time in it: the same packages give the same bytes. An unknown key is an error.
+ *
+ * The hash of a package is that of the whole file. It was written when the file's signature, or that of the index that names it, had
+ * been checked; a build from a lock file checks the hash and no signature.
  */
 
 #define LOCK_FORMAT   1
 #define LOCK_PATH_MAX 1024 /* bytes of a package's path */
 #define LOCK_WORD_MAX 128  /* bytes of a name, version or architecture */
+#define LOCK_TEXT_MAX 4096 /* bytes of an address or path of the recipe */
 
 /* One package file of an archive; also what apt says when it resolves. Strings are owned. */
 struct lock_package {
@@ -51,9 +67,19 @@ struct lock_package *lock_packages_add(struct lock_packages *p);
 /* By name, then architecture. */
 void lock_packages_sort(struct lock_packages *p);
 
+/*
+ * 0 when all are `done`; else -ESTALE with the names of the first that are not, and why (NULL: they are offered with other content).
+ */
+int lock_packages_missing(const struct lock_package *const *want, const bool *done, size_t n,
+			  const char *why, struct error *err);
+
+/* The wishes, as in struct source_spec, and what they led to. Strings are owned, NULL where the kind of source has none. */
 struct lock_source {
-	struct strv suites, components, packages;
+	char *type;
+	struct strv suites, components, repositories, packages;
+	char *release, *path, *reference;
 	struct lock_packages resolved;
+	char *digest; /* oci */
 };
 struct lock {
 	char *file; /* for messages */
@@ -66,7 +92,7 @@ void lock_release(struct lock *l);
 
 /* "lock-x86_64.toml", or with a variant of the recipe "lock-x86_64-systemd.toml"; malloc'd. */
 char *lock_file_name(const char *arch, const char *variant);
-/* A source that lock files pin: fetched from an archive. The others are this machine's files. */
+/* A source that lock files pin. The others are this machine's files. */
 bool lock_wants(const struct source_spec *s);
 /* Adds a source that asks for what `s` does; NULL when memory is out. */
 struct lock_source *lock_add_source(struct lock *l, const struct source_spec *s);

@@ -2,12 +2,15 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/strbuf.h"
 #include "codec/toml.h"
 #include "source/lock.h"
 
 /* What goes into URIs, messages and the file itself again. */
-#define WORD_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.:=~_/"
+#define WORD_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.:=~_/^"
 #define PATH_CHARS WORD_CHARS "%@,"
+/* Addresses and paths that a recipe names, with variables such as $basearch; package names with "<" and ">" (apk). */
+#define TEXT_CHARS PATH_CHARS "$?&()<>!*; "
 
 static int need_string(struct toml_value *t, const char *key, const char *chars, size_t max,
 		       char **ret, struct error *err)
@@ -25,7 +28,8 @@ static int need_string(struct toml_value *t, const char *key, const char *chars,
 	return *ret ? 0 : error_oom(err);
 }
 
-static int need_words(struct toml_value *t, const char *key, struct strv *ret, struct error *err)
+static int need_words(struct toml_value *t, const char *key, const char *chars, struct strv *ret,
+		      struct error *err)
 {
 	struct toml_value *array = NULL, *v;
 	int r = toml_get_strings(t, key, &array, err);
@@ -41,7 +45,7 @@ static int need_words(struct toml_value *t, const char *key, struct strv *ret, s
 		r = toml_as_string(v, &s, err);
 		if (r < 0)
 			return r;
-		if (!*s || strspn(s, WORD_CHARS) != strlen(s))
+		if (!*s || strlen(s) > LOCK_TEXT_MAX || strspn(s, chars) != strlen(s))
 			return toml_fail(v, err, "'%.100s' is unusable", s);
 		if (strv_add(ret, s) < 0)
 			return error_oom(err);
@@ -122,6 +126,62 @@ static int read_resolved(struct toml_value *t, struct lock_packages *ret, struct
 	return 0;
 }
 
+/* 0 also when it is absent. */
+static int get_text(struct toml_value *t, const char *key, char **ret, struct error *err)
+{
+	return toml_find(t, key) ? need_string(t, key, TEXT_CHARS, LOCK_TEXT_MAX, ret, err) : 0;
+}
+
+/* "sha256:" or "sha512:" and hex digits; what it must be exactly is the layout's matter. */
+static int read_oci(struct toml_value *t, struct lock_source *s, struct error *err)
+{
+	int r = need_string(t, "path", TEXT_CHARS, LOCK_TEXT_MAX, &s->path, err);
+
+	if (r == 0)
+		r = get_text(t, "reference", &s->reference, err);
+	if (r == 0)
+		r = need_string(t, "digest", "abcdef0123456789sh:", LOCK_WORD_MAX + 16, &s->digest,
+				err);
+	return r;
+}
+
+static int read_wishes(struct toml_value *t, struct lock_source *s, struct error *err)
+{
+	const bool deb = str_eq(s->type, "deb");
+	int r;
+
+	if (deb) {
+		r = need_words(t, "suites", WORD_CHARS, &s->suites, err);
+		if (r == 0)
+			r = need_words(t, "components", WORD_CHARS, &s->components, err);
+	} else {
+		r = need_words(t, "repositories", TEXT_CHARS, &s->repositories, err);
+	}
+	if (r == 0 && str_eq(s->type, "rpm"))
+		r = get_text(t, "release", &s->release, err);
+	if (r == 0)
+		r = need_words(t, "packages", deb ? WORD_CHARS : TEXT_CHARS, &s->packages, err);
+	return r;
+}
+
+static int read_source(struct toml_value *t, struct lock_source *s, struct error *err)
+{
+	int r = 0;
+
+	if (toml_find(t, "type"))
+		r = need_string(t, "type", WORD_CHARS, LOCK_WORD_MAX, &s->type, err);
+	else if (!(s->type = strdup("deb")))
+		r = error_oom(err);
+	if (r < 0)
+		return r;
+	if (str_eq(s->type, "oci"))
+		return read_oci(t, s, err);
+	if (!str_eq(s->type, "deb") && !str_eq(s->type, "apk") && !str_eq(s->type, "rpm"))
+		return toml_fail(toml_find(t, "type"), err, "'%.32s' cannot be locked", s->type);
+	r = read_wishes(t, s, err);
+	return r < 0 ? r : read_resolved(t, &s->resolved, err);
+}
+
 static int read_sources(struct toml_value *root, struct lock *l, struct error *err)
 {
 	struct toml_value *array = NULL, *v, *t;
@@ -137,13 +197,7 @@ static int read_sources(struct toml_value *root, struct lock *l, struct error *e
 			return error_oom(err);
 		r = toml_as_table(v, &t, err);
 		if (r == 0)
-			r = need_words(t, "suites", &s->suites, err);
-		if (r == 0)
-			r = need_words(t, "components", &s->components, err);
-		if (r == 0)
-			r = need_words(t, "packages", &s->packages, err);
-		if (r == 0)
-			r = read_resolved(t, &s->resolved, err);
+			r = read_source(t, s, err);
 		if (r < 0)
 			return r;
 	}

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "source/lock.h"
 #include "source/unpack.h"
 
 #define OCI_CHUNK 65536 /* bytes hashed at once */
@@ -209,11 +210,37 @@ static int load_layout(const struct source_spec *s, const struct source_env *env
 	return r < 0 ? r : unpack_archive(layout, a, &u, err);
 }
 
+/* The layout and the image in it that is meant. */
+static int open_image(const struct source_spec *s, const struct source_env *env,
+		      struct tree *layout, struct oci_image *ret, struct error *err)
+{
+	const struct oci_query q = { s->reference, oci_arch(env->arch) };
+	int r;
+
+	if (!q.oci_arch)
+		return error_set(err, -EINVAL, "architecture '%s' has no container images",
+				 env->arch);
+	r = load_layout(s, env, layout, err);
+	if (r == 0)
+		r = oci_find_image(layout, &q, ret, err);
+	return r < 0 ? error_prefix(err, "'%s'", s->path) : 0;
+}
+
+static int check_lock(const struct source_spec *s, const struct source_env *env,
+		      const struct oci_image *image, struct error *err)
+{
+	if (!env->lock || str_eq(env->lock->digest, image->manifest.digest))
+		return 0;
+	return error_set(err, -ESTALE,
+			 "'%s': the image is not the one of the lock file: +%s -%s (make it again "
+			 "by osbuilder lock)",
+			 s->path, image->manifest.digest, env->lock->digest);
+}
+
 static int oci_load(const struct source_spec *s, const struct source_env *env, struct tree *t,
 		    struct error *err)
 {
 	static const struct la_limits limits = LA_LIMITS_DEFAULT;
-	const struct oci_query q = { s->reference, oci_arch(env->arch) };
 	_cleanup_(oci_image_release) struct oci_image image = { 0 };
 	_cleanup_tree_ struct tree *layout = tree_new();
 	const char *name = s->reference ? s->reference : path_base(s->path);
@@ -222,14 +249,12 @@ static int oci_load(const struct source_spec *s, const struct source_env *env, s
 
 	if (!layout)
 		return error_oom(err);
-	if (!q.oci_arch)
-		return error_set(err, -EINVAL, "architecture '%s' has no container images",
-				 env->arch);
-	r = load_layout(s, env, layout, err);
+	r = open_image(s, env, layout, &image, err);
 	if (r == 0)
-		r = oci_find_image(layout, &q, &image, err);
-	if (r == 0)
-		r = oci_unpack_image(t, layout, &image, s->target, &limits, err);
+		r = check_lock(s, env, &image, err);
+	if (r < 0)
+		return r;
+	r = oci_unpack_image(t, layout, &image, s->target, &limits, err);
 	if (r < 0)
 		return error_prefix(err, "'%s'", s->path);
 	/* The manifest's digest is the identity of all of it. */
@@ -239,4 +264,17 @@ static int oci_load(const struct source_spec *s, const struct source_env *env, s
 	return r < 0 ? error_oom(err) : 0;
 }
 
-const struct source_ops source_oci = { "oci", oci_load };
+static int oci_lock(const struct source_spec *s, const struct source_env *env,
+		    struct lock_source *ret, struct error *err)
+{
+	_cleanup_(oci_image_release) struct oci_image image = { 0 };
+	_cleanup_tree_ struct tree *layout = tree_new();
+	int r = layout ? open_image(s, env, layout, &image, err) : error_oom(err);
+
+	if (r < 0)
+		return r;
+	ret->digest = strdup(image.manifest.digest);
+	return ret->digest ? 0 : error_oom(err);
+}
+
+const struct source_ops source_oci = { .name = "oci", .load = oci_load, .lock = oci_lock };

@@ -33,10 +33,7 @@ struct package_ops {
 		       const struct lock_package *const *packages, size_t n, struct tree *t,
 		       struct error *err);
 };
-extern const struct package_ops package_deb;
 
-/* NULL for a source that is not made of packages. */
-const struct package_ops *package_find(const char *type);
 /* ops->resolve, as a stage of env->progress. */
 int package_resolve(const struct package_ops *ops, const struct source_spec *s,
 		    const struct source_env *env, struct lock_packages *ret, struct error *err);

@@ -285,13 +285,3 @@ int package_load(const struct package_ops *ops, const struct source_spec *s,
 		progress_end(env->progress, PROGRESS_UNPACK);
 	return r;
 }
-
-const struct package_ops *package_find(const char *type)
-{
-	static const struct package_ops *const all[] = { &package_deb };
-
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (str_eq(all[i]->type, type))
-			return all[i];
-	return NULL;
-}

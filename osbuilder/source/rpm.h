@@ -2,6 +2,8 @@
 #ifndef SOURCE_RPM_H
 #define SOURCE_RPM_H
 
+#include "source/layer.h"
+#include "source/rpm_header.h"
 #include "source/source.h"
 
 /*
@@ -13,23 +15,18 @@
 #define RPM_FILE_MAX  (UINT64_C(2) << 30) /* bytes of a package file */
 #define RPM_REPOS_MAX 32
 
-/* One package as `rpm -q` tells it. */
-struct rpm_info {
-	char name[128], version[128], arch[32];
-};
-
 /* File names of a list of addresses, one a line; each must be a plain name that ends in ".rpm". Sorted. */
 int rpm_parse_urls(const char *text, struct strv *ret, struct error *err);
+
 /*
- * Reads what RPM_QUERY prints for one package. `plain_owners`: a file that is not root's or has capabilities is taken as a
- * plain file of root; without it, the first one is refused by name (-ENOTSUP).
+ * A package file as a layer. Owners stay names (struct layer_entry); what rpm calls ghosts is left out; file capabilities become
+ * the attribute security.capability. Errors name the entry. `arch` NULL: any.
  */
-#define RPM_QUERY                                    \
-	"P\\t%{NAME}\\t%{EVR}\\t%{ARCH}\\n"          \
-	"[F\\t%{FILEUSERNAME}\\t%{FILEGROUPNAME}\\t" \
-	"%{FILECAPS}\\t%{FILENAMES}\\n]"
-int rpm_parse_query(const char *text, bool plain_owners, struct rpm_info *ret, struct error *err);
-/* The payload of a package file into the tree. */
-int rpm_unpack_fd(struct tree *t, int fd, struct error *err);
+int rpm_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
+	     const char *arch, struct source_deb_info *ret, struct error *err);
+
+/* The contents of the payload, compressed or not, for the files of the header. */
+int rpm_payload_read(const void *data, size_t len, const struct la_limits *limits,
+		     struct rpm_files *files, struct layer_spool *spool, struct error *err);
 
 #endif

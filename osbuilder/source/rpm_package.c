@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the foreign programs print, and the payload of a package. */
+/* What dnf prints, and a package file as a layer. */
 #include "source/rpm.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "base/strbuf.h"
-#include "source/unpack.h"
+#include "source/filecaps.h"
 
 static int by_text(const void *a, const void *b)
 {
@@ -42,53 +42,116 @@ int rpm_parse_urls(const char *text, struct strv *ret, struct error *err)
 	return 0;
 }
 
-/* "F", user, group, capabilities, path */
-static int check_file_line(const char *line, size_t len, struct error *err)
+/* The first of several hard links gets the content, whichever of them had it in the archive. */
+static int gather_links(struct rpm_files *files, struct error *err)
 {
-	char user[64], group[64], caps[64];
-	int at = 0;
+	for (size_t i = 0; i < files->n; i++) {
+		struct rpm_file *f = &files->v[i], *first = &files->v[f->first_link];
 
-	if (sscanf(line, "F\t%63[^\t\n]\t%63[^\t\n]\t%63[^\t\n]\t%n", user, group, caps, &at) !=
-		    3 ||
-	    !at || (size_t)at > len)
-		return error_set(err, -EBADMSG, "cannot understand rpm's line '%.*s'",
-				 (int)MIN(len, (size_t)200), line);
-	if (!str_eq(user, "root") || !str_eq(group, "root"))
-		return error_set(err, -ENOTSUP,
-				 "%.*s belongs to %s:%s (plain_owners would make it root's)",
-				 (int)MIN(len - (size_t)at, (size_t)200), line + at, user, group);
-	if (!str_eq(caps, "(none)"))
-		return error_set(err, -ENOTSUP,
-				 "%.*s has capabilities (plain_owners would take it without)",
-				 (int)MIN(len - (size_t)at, (size_t)200), line + at);
-	return 0;
-}
-
-int rpm_parse_query(const char *text, bool plain_owners, struct rpm_info *ret, struct error *err)
-{
-	if (sscanf(text, "P\t%127[^\t\n]\t%127[^\t\n]\t%31[^\t\n]\n", ret->name, ret->version,
-		   ret->arch) != 3)
-		return error_set(err, -EBADMSG, "cannot understand rpm's line '%.*s'",
-				 (int)MIN(strcspn(text, "\n"), (size_t)200), text);
-	for (const char *line = strchr(text, '\n'); line && line[1]; line = strchr(line, '\n')) {
-		size_t len = strcspn(++line, "\n");
-		int r = 0;
-
-		/* "(none)": a package without files */
-		if (!plain_owners && strncmp(line, "F\t(none)\t", 9) != 0)
-			r = check_file_line(line, len, err);
-		if (r < 0)
-			return r;
+		if (f == first || !f->has_content)
+			continue;
+		if (first->has_content)
+			return error_set(err, -EBADMSG, "entry '/%.200s' has content of its own",
+					 f->path);
+		first->content = f->content;
+		first->has_content = true;
+		f->content = (struct blob)BLOB_INIT;
 	}
 	return 0;
 }
 
-int rpm_unpack_fd(struct tree *t, int fd, struct error *err)
+static int add_caps(struct layer *l, struct layer_entry *d, const char *caps, struct error *err)
+{
+	uint8_t value[FILECAPS_SIZE];
+	int r = filecaps_parse(caps, value, err);
+
+	return r < 0 ? r : layer_add_xattr(l, d, FILECAPS_XATTR, value, sizeof(value), err);
+}
+
+static int add_file(struct layer *l, struct rpm_file *f, const struct rpm_file *first,
+		    struct error *err)
+{
+	struct la_entry e = { .path = f->path,
+			      .mode = f->mode,
+			      .mtime_sec = f->mtime,
+			      .rdev_major = f->rdev >> 8 & 0xff,
+			      .rdev_minor = f->rdev & 0xff };
+	struct layer_entry *d = NULL;
+	int r;
+
+	if (f != first)
+		e.hardlink = first->path;
+	if (S_ISLNK(f->mode))
+		e.symlink = f->link;
+	if (S_ISREG(f->mode) && f == first && f->content.size != f->size)
+		return error_set(err, -EBADMSG, "has %llu bytes, the header says %llu",
+				 (unsigned long long)f->content.size, (unsigned long long)f->size);
+	r = layer_add(l, &e, &d, err);
+	if (r < 0 || !d || f != first)
+		return r;
+	d->user = arena_strdup(&l->arena, f->user);
+	d->group = arena_strdup(&l->arena, f->group);
+	if (!d->user || !d->group)
+		return error_oom(err);
+	d->content = f->content;
+	f->content = (struct blob)BLOB_INIT;
+	return *f->caps && S_ISREG(f->mode) ? add_caps(l, d, f->caps, err) : 0;
+}
+
+static int add_files(struct layer *l, struct rpm_files *files, struct error *err)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		struct rpm_file *f = &files->v[i];
+		int r;
+
+		if (f->flags & RPM_FLAG_GHOST)
+			continue;
+		r = f->in_payload ? add_file(l, f, &files->v[f->first_link], err)
+				  : error_set(err, -EBADMSG, "is not in the payload");
+		if (r < 0)
+			return error_wrap(err, r, "entry '/%.200s'", f->path);
+	}
+	return 0;
+}
+
+static int check_name(const struct rpm_header *h, const char *arch, struct source_deb_info *ret,
+		      struct error *err)
+{
+	_cleanup_arena_ struct arena arena = ARENA_INIT;
+	struct rpm_name n = { 0 };
+	int r = rpm_header_name(h, &arena, &n, err);
+
+	if (r < 0)
+		return r;
+	if (arch && !str_eq(n.arch, arch) && !str_eq(n.arch, "noarch"))
+		return error_set(err, -ENOEXEC, "is for %s, the image is for %s", n.arch, arch);
+	if ((size_t)snprintf(ret->name, sizeof(ret->name), "%s", n.name) >= sizeof(ret->name) ||
+	    (size_t)snprintf(ret->version, sizeof(ret->version), "%s", n.version) >=
+		    sizeof(ret->version) ||
+	    (size_t)snprintf(ret->arch, sizeof(ret->arch), "%s", n.arch) >= sizeof(ret->arch))
+		return error_set(err, -ENAMETOOLONG, "name, version or architecture is too long");
+	return 0;
+}
+
+int rpm_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
+	     const char *arch, struct source_deb_info *ret, struct error *err)
 {
 	static const struct la_limits limits = LA_LIMITS_DEFAULT;
-	static const struct source_unpack u = { .target = "" };
-	_cleanup_la_ struct la_archive *a = NULL;
-	int r = la_open_fd(fd, LA_RPM, &limits, &a, err);
+	_cleanup_(rpm_files_release) struct rpm_files files = { 0 };
+	struct rpm_header h;
+	size_t payload = 0;
+	int r = rpm_header_open(data, len, &h, &payload, err);
 
-	return r < 0 ? r : unpack_archive(t, a, &u, err);
+	if (r == 0)
+		r = check_name(&h, arch, ret, err);
+	if (r == 0)
+		r = rpm_header_files(&h, &files, err);
+	if (r == 0 && files.n)
+		r = rpm_payload_read((const uint8_t *)data + payload, len - payload, &limits,
+				     &files, spool, err);
+	if (r == 0)
+		r = gather_links(&files, err);
+	if (r == 0)
+		r = add_files(l, &files, err);
+	return r < 0 ? r : layer_spool_flush(spool, err);
 }

@@ -7,7 +7,6 @@
 
 #include "base/alloc.h"
 #include "base/strbuf.h"
-#include "source/package.h"
 
 static const struct source_ops *const sources[] = { &source_deb,  &source_dir, &source_tar,
 						    &source_file, &source_oci, &source_apk,
@@ -25,18 +24,17 @@ int source_load(const struct source_spec *s, const struct source_env *env, struc
 		struct error *err)
 {
 	const struct source_ops *ops = source_find(s->type);
-	const bool packages = package_find(s->type) != NULL; /* it tells its stages itself */
 	const size_t before = env->packages ? env->packages->n : 0;
 	int r;
 
 	if (!ops)
 		return error_set(err, -EINVAL, "unknown source type '%s'", s->type);
-	if (!packages)
+	if (!ops->tells_stages)
 		progress_begin(env->progress, PROGRESS_UNPACK, ops->name, 0, 0);
 	r = ops->load(s, env, t, err);
 	if (r < 0)
 		return error_wrap(err, r, "source %s", s->type);
-	if (!packages)
+	if (!ops->tells_stages)
 		progress_end(env->progress, PROGRESS_UNPACK);
 	for (size_t i = before; env->packages && i < env->packages->n; i++)
 		env->packages->v[i].type = ops->name;

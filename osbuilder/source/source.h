@@ -71,7 +71,7 @@ struct source_env {
 	const char *cache_dir;		  /* absolute; made when missing */
 	bool offline;			  /* use only what the cache holds */
 	struct source_packages *packages; /* filled by deb */
-	const struct lock_source *lock;	  /* deb: exactly these packages; NULL: what apt resolves */
+	const struct lock_source *lock;	  /* exactly what this says; NULL: what is found now */
 	struct progress *progress;	  /* may be NULL */
 };
 
@@ -79,6 +79,10 @@ struct source_ops {
 	const char *name;
 	int (*load)(const struct source_spec *s, const struct source_env *env, struct tree *t,
 		    struct error *err);
+	/* Fills what a lock file pins of it; NULL for sources that are files of this machine. */
+	int (*lock)(const struct source_spec *s, const struct source_env *env,
+		    struct lock_source *ret, struct error *err);
+	bool tells_stages; /* load() tells env->progress its stages; the others are one stage */
 };
 extern const struct source_ops source_deb, source_dir, source_tar, source_file, source_oci,
 	source_rpm, source_apk;

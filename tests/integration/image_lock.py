@@ -257,7 +257,7 @@ def main():
         with open(LOCK, "w", encoding="utf-8") as f:
             f.write(text.replace('sha256 = "', 'sha256 = "x', 1))
         p = build("broken", ok=False)
-        assert p.returncode == 1 and f"{LOCK}:11: " in p.stderr and "is not a SHA-256" in p.stderr, p.stderr
+        assert p.returncode == 1 and f"{LOCK}:12: " in p.stderr and "is not a SHA-256" in p.stderr, p.stderr
         with open(LOCK, "w", encoding="utf-8") as f:
             f.write(text)
 

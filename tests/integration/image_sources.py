@@ -459,7 +459,7 @@ def rpm_cases():
     def _():
         r = need_repo()
         expect(build(r.source(["owned"]), ok=False),
-               "package owned-1-1.noarch.rpm: /usr/share/owned/a belongs to games:root (plain_owners would make it root's)")
+               "package owned: entry '/usr/share/owned/a' belongs to user games, whom no package makes (plain_owners gives it to root)")
         root = build(r.source(["owned"], more="plain_owners = true\n"))
         assert read(root, "usr/share/owned/a") == b"owned-1\n"
 
@@ -525,7 +525,7 @@ def recipe_cases():
 
 
 def ubuntu_repo():
-    """A signed archive of three suites; all packages are in the first."""
+    """A signed archive of three suites; all packages are in each."""
     for program in ("dpkg-deb", "gpg", "apt-get"):
         tool(program)
     d = f"{TMP}/ubuntu"
@@ -552,7 +552,7 @@ def ubuntu_repo():
         release = f"Origin: Ubuntu\nSuite: {suite}\nCodename: noble\nArchitectures: amd64\nComponents: main universe\n"
         release += "Date: Thu, 25 Apr 2024 15:10:33 UTC\nSHA256:\n"
         for component in ("main", "universe"):
-            data = index.encode() if (suite, component) == ("noble", "main") else b""
+            data = index.encode() if component == "main" else b""
             write(data, f"{d}/dists/{suite}/{component}/binary-amd64/Packages")
             release += f" {sha256(data)} {len(data)} {component}/binary-amd64/Packages\n"
         write(release.encode(), f"{d}/dists/{suite}/Release")

@@ -89,7 +89,8 @@ static void test_reject(void **state)
 static void test_check(void **state)
 {
 	_cleanup_lock_ struct lock l = { 0 };
-	struct source_spec s = { 0 };
+	char deb[] = "deb";
+	struct source_spec s = { .type = deb };
 	struct error err = ERROR_INIT;
 
 	assert_int_equal(parse(GOOD, &l, &err), 0);
@@ -104,6 +105,73 @@ static void test_check(void **state)
 				     "for: +c -a (make it again by osbuilder lock)");
 	strv_release(&s.suites);
 	strv_release(&s.components);
+	strv_release(&s.packages);
+}
+
+#define APK \
+	"[[source]]\ntype = \"apk\"\nrepositories = [\"http://x/v3/main\"]\npackages = [\"a>=1\"]\n"
+#define RPM                                                                                           \
+	"[[source]]\ntype = \"rpm\"\nrepositories = [\"http://x/$basearch/?a&b\"]\nrelease = \"9\"\n" \
+	"packages = [\"/usr/bin/a\"]\n"
+#define OCI	 "[[source]]\ntype = \"oci\"\npath = \"dir/image\"\nreference = \"v1\"\n"
+#define DIGEST	 "digest = \"sha256:" HEX64 "\"\n"
+#define RESOLVED "resolved = [\n" PKG("a", "noarch", "") "]\n"
+
+/* Sources of all kinds in one lock file, and a file without "type". */
+static void test_kinds(void **state)
+{
+	static const char all[] = HEAD APK RESOLVED ASKED RESOLVED RPM RESOLVED OCI DIGEST;
+	static const char *const bad[][2] = {
+		{ HEAD "[[source]]\ntype = \"tar\"\n", "type: 'tar' cannot be locked" },
+		{ HEAD "[[source]]\ntype = \"apk\"\n", "'repositories' is missing" },
+		{ HEAD "[[source]]\ntype = \"apk\"\nrepositories = [\"a\\\"b\"]\n", "is unusable" },
+		{ HEAD RPM "suites = [\"s\"]\n" RESOLVED, "suites: unknown key" },
+		{ HEAD OCI, "'digest' is missing" },
+		{ HEAD OCI "digest = \"md5:00\"\n", "digest: 'md5:00' is unusable" },
+		{ HEAD OCI DIGEST RESOLVED, "resolved: unknown key" },
+	};
+	_cleanup_strbuf_ struct strbuf one = STRBUF_INIT, two = STRBUF_INIT;
+	_cleanup_lock_ struct lock l = { 0 }, again = { 0 };
+	struct error err = ERROR_INIT;
+
+	if (parse(all, &l, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(l.n, 4);
+	assert_string_equal(l.sources[1].type, "deb");
+	assert_string_equal(l.sources[2].release, "9");
+	assert_string_equal(l.sources[3].digest, "sha256:" HEX64);
+	assert_int_equal(lock_to_toml(&l, &one, &err), 0);
+	if (lock_parse(one.buf, one.len, "again", &again, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(lock_to_toml(&again, &two, &err), 0);
+	assert_string_equal(one.buf, two.buf);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_lock_ struct lock no = { 0 };
+
+		assert_int_equal(parse(bad[i][0], &no, &err), -EINVAL);
+		if (!strstr(err.msg, bad[i][1]))
+			fail_msg("case %zu: '%s'", i, err.msg);
+	}
+}
+
+/* Another repository, release or image is drift, too. */
+static void test_check_kinds(void **state)
+{
+	_cleanup_lock_ struct lock l = { 0 };
+	char rpm[] = "rpm", oci[] = "oci", ten[] = "10", path[] = "dir/image", v2[] = "v2";
+	struct source_spec s = { .type = rpm, .release = ten };
+	struct source_spec image = { .type = oci, .path = path, .reference = v2 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(parse(HEAD RPM RESOLVED OCI DIGEST, &l, &err), 0);
+	assert_int_equal(strv_adds(&s.repositories, "http://y", NULL), 0);
+	assert_int_equal(strv_adds(&s.packages, "/usr/bin/a", NULL), 0);
+	assert_int_equal(lock_check(&l, &l.sources[0], &s, &err), -ESTALE);
+	assert_non_null(strstr(err.msg, ": +http://y -http://x/$basearch/?a&b +10 -9 ("));
+	assert_int_equal(lock_check(&l, &l.sources[1], &image, &err), -ESTALE);
+	assert_non_null(strstr(err.msg, ": +v2 -v1 ("));
+	assert_int_equal(lock_check(&l, &l.sources[1], &s, &err), -ESTALE);
+	strv_release(&s.repositories);
 	strv_release(&s.packages);
 }
 
@@ -125,10 +193,9 @@ static void test_no_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_reject),
-		cmocka_unit_test(test_check),
-		cmocka_unit_test(test_no_path),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_reject),
+		cmocka_unit_test(test_check),	   cmocka_unit_test(test_no_path),
+		cmocka_unit_test(test_kinds),	   cmocka_unit_test(test_check_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
