@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/strbuf.h"
 
 #define COMPARE_CHUNK (256u << 10) /* bytes of each file compared at once */
@@ -20,26 +21,13 @@ struct diff {
 	bool different;
 };
 
-static int put_escaped(struct strbuf *out, const char *s)
-{
-	int r = 0;
-
-	for (; *s && r == 0; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		r = c < 0x20 || c >= 0x7f || c == '\\' ? strbuf_addf(out, "\\x%02x", c)
-						       : strbuf_addch(out, *s);
-	}
-	return r;
-}
-
 static int emit(struct diff *d, char sign, const struct tree_node *n, const char *what)
 {
 	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 	char path[TREE_PATH_BUF];
 
 	d->different = true;
-	if (strbuf_addf(&line, "%c ", sign) < 0 || put_escaped(&line, tree_path(n, path)) < 0 ||
+	if (strbuf_addf(&line, "%c ", sign) < 0 || escape_name(&line, tree_path(n, path)) < 0 ||
 	    (what && (strbuf_addstr(&line, ": ") < 0 || strbuf_addstr(&line, what) < 0)))
 		return error_oom(d->err);
 	return d->fn(d->data, line.buf);
@@ -63,8 +51,19 @@ static int changed_text(struct diff *d, const struct tree_node *n, const char *w
 {
 	_cleanup_strbuf_ struct strbuf s = STRBUF_INIT;
 
-	if (strbuf_addf(&s, "%s ", what) < 0 || put_escaped(&s, a) < 0 ||
-	    strbuf_addstr(&s, " -> ") < 0 || put_escaped(&s, b) < 0)
+	if (strbuf_addf(&s, "%s ", what) < 0 || escape_name(&s, a) < 0 ||
+	    strbuf_addstr(&s, " -> ") < 0 || escape_name(&s, b) < 0)
+		return error_oom(d->err);
+	return emit(d, '!', n, s.buf);
+}
+
+static int changed_xattr(struct diff *d, const struct tree_node *n, const char *name,
+			 const char *how)
+{
+	_cleanup_strbuf_ struct strbuf s = STRBUF_INIT;
+
+	if (strbuf_addstr(&s, "xattr ") < 0 || escape_name(&s, name) < 0 ||
+	    strbuf_addf(&s, " %s", how) < 0)
 		return error_oom(d->err);
 	return emit(d, '!', n, s.buf);
 }
@@ -127,12 +126,12 @@ static int compare_xattrs(struct diff *d, const struct tree_node *n, const struc
 		int c = !x ? 1 : !y ? -1 : strcmp(x->name, y->name);
 
 		if (x && c < 0)
-			r = changed(d, n, "xattr %s only in the first", x->name);
+			r = changed_xattr(d, n, x->name, "only in the first");
 		else if (y && c > 0)
-			r = changed(d, n, "xattr %s only in the second", y->name);
+			r = changed_xattr(d, n, y->name, "only in the second");
 		else if (x && y &&
 			 (x->len != y->len || (x->len && memcmp(x->value, y->value, x->len) != 0)))
-			r = changed(d, n, "xattr %s differs", x->name);
+			r = changed_xattr(d, n, x->name, "differs");
 		i += c <= 0;
 		k += c >= 0;
 	}

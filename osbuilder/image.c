@@ -95,7 +95,10 @@ static int open_inputs(struct build *b, struct error *err)
 	if (b->recipe->agent_path) {
 		b->agent_fd = open(p->agent, O_RDONLY | O_CLOEXEC);
 		if (b->agent_fd < 0)
-			return error_sys(err, -errno, "agent '%s'", p->agent);
+			return error_hint(
+				err, error_sys(err, -errno, "agent '%s'", p->agent),
+				"make builds it as build/guest/bin/kata-agent; for another "
+				"architecture: make ARCH=ARCH");
 	}
 	b->m.arch = strdup(p->arch);
 	b->m.recipe = strdup(b->recipe->name);

@@ -146,7 +146,10 @@ int image_lock(const struct image_build_params *p, char **ret_path, struct error
 		r = lock_parse(text.buf, text.len, path, &again, err);
 	if (r == 0)
 		r = file_write_atomic(AT_FDCWD, path, 0644, text.buf, text.len, err);
-	if (r == 0)
-		*ret_path = steal_ptr(path);
-	return r;
+	if (r < 0)
+		return r;
+	progress_output(p->progress, &(struct progress_output){
+					     .kind = "lock", .path = path, .size = text.len });
+	*ret_path = steal_ptr(path);
+	return 0;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/parse.h"
 #include "base/time.h"
 #include "codec/json.h"
@@ -166,20 +167,6 @@ int sbom_collect(struct tree *t, struct sbom **ret, struct error *err)
 	return 0;
 }
 
-/* Bytes of the UTF-8 character at p, 0 when it is none (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF). */
-static size_t utf8_len(const unsigned char *p)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-	if (p[0] > 0xf4 || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 /* "./usr/bin/bash" */
 static int file_name(const struct tree_node *node, char path[TREE_PATH_BUF], struct strbuf *out)
 {
@@ -189,7 +176,7 @@ static int file_name(const struct tree_node *node, char path[TREE_PATH_BUF], str
 	strbuf_reset(out);
 	r = strbuf_addch(out, '.');
 	while (*p) {
-		size_t n = utf8_len(p);
+		size_t n = utf8_len(p, 4);
 
 		r |= n ? strbuf_add(out, p, n) : strbuf_addf(out, "%%%02X", *p);
 		p += n ? n : 1;

@@ -165,11 +165,19 @@ static uint64_t alignment(const struct seal *s)
 	return size % align == 0 ? 0 : size & (~size + 1);
 }
 
+/* The file system or archive is written. */
+static void begin_seal(struct seal *s)
+{
+	progress_end(s->p->progress, PROGRESS_WRITE);
+	progress_begin(s->p->progress, PROGRESS_SEAL, s->out.path, 0, 0);
+}
+
 static int write_disk(struct seal *s, struct error *err)
 {
 	const struct writer_ops *w = writer_find(s->m.filesystem);
 	struct writer_params wp = { .epoch = s->m.epoch,
 				    .label = s->label,
+				    .progress = s->p->progress,
 				    .free_bytes = s->free_bytes };
 	struct disk_params dp = { .dax = s->source.dax, .align = alignment(s) };
 	struct writer_result res = { 0 };
@@ -182,6 +190,7 @@ static int write_disk(struct seal *s, struct error *err)
 	r = w->write(s->tree, &wp, fd, disk_data_offset(dp.dax), &res, err);
 	if (r < 0)
 		return r;
+	begin_seal(s);
 	dp.part_sizes[0] = res.size;
 	if (s->m.measured)
 		dp.part_sizes[1] = verity_hash_size(res.size);
@@ -201,10 +210,16 @@ static int write_disk(struct seal *s, struct error *err)
 
 static int write_initrd(struct seal *s, struct error *err)
 {
-	struct writer_params wp = { .epoch = s->m.epoch, .gzip_level = GZIP_LEVEL };
+	struct writer_params wp = { .epoch = s->m.epoch,
+				    .gzip_level = GZIP_LEVEL,
+				    .progress = s->p->progress };
 	struct writer_result res = { 0 };
+	int r;
 
-	return writer_cpio.write(s->tree, &wp, s->out.file.fd, 0, &res, err);
+	r = writer_cpio.write(s->tree, &wp, s->out.file.fd, 0, &res, err);
+	if (r == 0)
+		begin_seal(s);
+	return r;
 }
 
 /* A measured image has its line beside it; another name for it would leave that one wrong. */
@@ -240,16 +255,39 @@ static int write_sbom(struct seal *s, const char *out, struct error *err)
 	return r < 0 ? r : sbom_out_write(&s->sbom_out, out, s->sbom, &s->m, NULL, err);
 }
 
+static int commit(struct seal *s, const char *out, struct error *err)
+{
+	struct progress_output told = { s->m.is_initrd ? "initrd" : "image", out, s->out.size,
+					s->out.sha512,
+					s->m.measured ? s->m.verity.root_hash : NULL };
+	int r = s->m.measured ? measure_retract(&s->measure, err) : 0;
+
+	if (r == 0)
+		r = output_commit(&s->out, err);
+	if (r == 0 && s->m.measured)
+		r = measure_commit(&s->measure, err);
+	if (r == 0 && s->sbom)
+		r = sbom_out_commit(&s->sbom_out, err);
+	if (r < 0)
+		return r;
+	progress_end(s->p->progress, PROGRESS_SEAL);
+	progress_output(s->p->progress, &told);
+	return 0;
+}
+
 int image_seal(const struct image_seal_params *p, struct error *err)
 {
 	_cleanup_(seal_release) struct seal s = {
 		.p = p, .agent_fd = -1, .image_fd = -1, .out = OUTPUT_INIT, .measure = MEASURE_INIT
 	};
 	const char *out = p->out ? p->out : p->path;
-	int r = load(&s, err);
+	int r;
 
+	progress_begin(p->progress, PROGRESS_UNPACK, p->path, 0, 0);
+	r = load(&s, err);
 	if (r < 0)
 		return r;
+	progress_end(p->progress, PROGRESS_UNPACK);
 	s.agent_fd = open(p->agent, O_RDONLY | O_CLOEXEC);
 	if (s.agent_fd < 0)
 		return error_sys(err, -errno, "agent '%s'", p->agent);
@@ -263,17 +301,12 @@ int image_seal(const struct image_seal_params *p, struct error *err)
 		r = put_agent(&s, err);
 	if (r == 0)
 		r = output_open(&s.out, out, err);
+	progress_begin(p->progress, PROGRESS_WRITE, out, 0, 0);
 	if (r == 0)
 		r = s.m.is_initrd ? write_initrd(&s, err) : write_disk(&s, err);
 	if (r == 0)
 		r = output_describe(&s.out, &s.m, err);
 	if (r == 0)
 		r = write_sbom(&s, out, err);
-	if (r == 0 && s.m.measured)
-		r = measure_retract(&s.measure, err);
-	if (r == 0)
-		r = output_commit(&s.out, err);
-	if (r == 0 && s.m.measured)
-		r = measure_commit(&s.measure, err);
-	return r == 0 && s.sbom ? sbom_out_commit(&s.sbom_out, err) : r;
+	return r < 0 ? r : commit(&s, out, err);
 }

@@ -94,11 +94,11 @@ static int read_and_build(const struct cli_command *c, int argc, char **argv, st
 	p->lock = a->locked ? LOCK_USE_NEED : a->no_lock ? LOCK_USE_NONE : LOCK_USE_AUTO;
 	r = cli_epoch(a->epoch, &p->epoch, err);
 	if (r >= 0)
-		r = report_open(&report, &a->r.report, err);
+		r = report_open(&report, &a->r.report, c, err);
 	if (r < 0)
 		return r;
 	p->progress = &report.progress;
-	return image_build(p, err);
+	return report_finish(&report, c, image_build(p, err), err);
 }
 
 static int build(const struct cli_command *c, int argc, char **argv, struct error *err)
@@ -114,6 +114,6 @@ const struct cli_command cli_build = {
 	.name = "build",
 	.brief = "make an image and an initrd from a recipe",
 	.synopsis = "--recipe NAME|PATH [OPTION...]",
-	.options = { cli_recipe_options, options },
+	.options = { cli_recipe_options, options, cli_report_options },
 	.run = build,
 };

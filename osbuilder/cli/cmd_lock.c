@@ -18,12 +18,13 @@ static int lock(const struct cli_command *c, int argc, char **argv, struct error
 		return r < 0 ? r : 0;
 	r = recipe_args_finish(&a, c, err);
 	if (r == 0)
-		r = report_open(&report, &a.report, err);
+		r = report_open(&report, &a.report, c, err);
 	if (r < 0)
 		return r;
 	a.p.progress = &report.progress;
 	r = image_lock(&a.p, &path, err);
-	if (r == 0)
+	r = report_finish(&report, c, r, err);
+	if (r == 0 && !a.report.json)
 		puts(path);
 	return r;
 }
@@ -34,7 +35,8 @@ const struct cli_command cli_lock = {
 	.synopsis = "--recipe NAME|PATH [OPTION...]",
 	.about =
 		"Resolves the recipe's packages and writes the exact set (name, version, size, SHA-256) to\n"
-		"lock-ARCH.toml beside the recipe, lock-ARCH-systemd.toml with systemd as init. osbuilder build uses the file when it is there.",
-	.options = { cli_recipe_options },
+		"lock-ARCH.toml beside the recipe, lock-ARCH-systemd.toml with systemd as init. osbuilder build uses\n"
+		"the file when it is there.",
+	.options = { cli_recipe_options, cli_report_options },
 	.run = lock,
 };

@@ -13,6 +13,7 @@
 #define LABEL_MAX 15
 
 struct pack_args {
+	struct report_args report;
 	const char *format, *epoch;
 	struct writer_params p;
 };
@@ -73,12 +74,40 @@ static int formats(struct strbuf *out)
 	return r < 0 ? r : strbuf_addch(out, '\n');
 }
 
-static int pack(const struct cli_command *c, int argc, char **argv, struct error *err)
+static int pack_file(const struct pack_args *a, const struct writer_ops *w, const char *in,
+		     const char *path, struct error *err)
 {
 	_cleanup_file_out_ struct file_out out = FILE_OUT_INIT;
+	struct progress *progress = a->p.progress;
 	_cleanup_tree_ struct tree *t = NULL;
-	const struct writer_ops *w;
 	struct writer_result res;
+	int r;
+
+	progress_begin(progress, PROGRESS_UNPACK, in, 0, 0);
+	r = image_read(in, &t, NULL, err);
+	if (r < 0)
+		return r;
+	progress_end(progress, PROGRESS_UNPACK);
+	progress_begin(progress, PROGRESS_WRITE, path, 0, 0);
+	r = file_out_open(&out, AT_FDCWD, path, 0644, err);
+	if (r < 0)
+		return r;
+	r = w->write(t, &a->p, out.fd, 0, &res, err);
+	if (r < 0)
+		return error_prefix(err, "'%s'", in);
+	r = file_out_commit(&out, err);
+	if (r < 0)
+		return r;
+	progress_end(progress, PROGRESS_WRITE);
+	progress_output(progress, &(struct progress_output){
+					  .kind = w->name, .path = path, .size = res.size });
+	return 0;
+}
+
+static int pack(const struct cli_command *c, int argc, char **argv, struct error *err)
+{
+	_cleanup_report_ struct report report = REPORT_INIT;
+	const struct writer_ops *w;
 	struct pack_args a = { 0 };
 	int r = cli_read(c, argc, argv, &a, err);
 
@@ -94,12 +123,11 @@ static int pack(const struct cli_command *c, int argc, char **argv, struct error
 		return r;
 	if (r == 0) /* nobody said a time */
 		a.p.keep_times = true;
-	r = image_read(argv[1], &t, NULL, err);
-	r = r < 0 ? r : file_out_open(&out, AT_FDCWD, argv[2], 0644, err);
+	r = report_open(&report, &a.report, c, err);
 	if (r < 0)
 		return r;
-	r = w->write(t, &a.p, out.fd, 0, &res, err);
-	return r < 0 ? error_prefix(err, "'%s'", argv[1]) : file_out_commit(&out, err);
+	a.p.progress = &report.progress;
+	return report_finish(&report, c, pack_file(&a, w, argv[1], argv[2], err), err);
 }
 
 const struct cli_command cli_pack = {
@@ -110,7 +138,7 @@ const struct cli_command cli_pack = {
 		"Writes the files of IN (a directory, a tar file plain or compressed, an initrd, a file system or a disk\n"
 		"image) as one bare file system or archive OUT, without partition table and manifest. OUT appears by\n"
 		"rename when it is complete. What the format cannot hold is an error that names the entry.",
-	.options = { options },
+	.options = { options, cli_report_options },
 	.n_operands = 2,
 	.operands = "an input and an output are needed",
 	.help_end = formats,

@@ -30,12 +30,12 @@ static int seal(const struct cli_command *c, int argc, char **argv, struct error
 		return r < 0 ? r : 0;
 	if (!a.p.agent)
 		return error_set(err, -EINVAL, "seal: --agent is missing");
-	r = report_open(&report, &a.report, err);
+	r = report_open(&report, &a.report, c, err);
 	if (r < 0)
 		return r;
 	a.p.path = argv[1];
 	a.p.progress = &report.progress;
-	return image_seal(&a.p, err);
+	return report_finish(&report, c, image_seal(&a.p, err), err);
 }
 
 const struct cli_command cli_seal = {
@@ -45,7 +45,7 @@ const struct cli_command cli_seal = {
 	.about =
 		"Puts another agent into an image or initrd that osbuilder made, and makes the image, its manifest and,\n"
 		"when it is measured, its hash tree and root_hash_NAME.txt again.",
-	.options = { options },
+	.options = { options, cli_report_options },
 	.n_operands = 1,
 	.operands = "exactly one image is needed",
 	.run = seal,

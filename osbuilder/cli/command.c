@@ -121,6 +121,34 @@ int cli_operands(char *const *argv)
 	return n;
 }
 
+int cli_status(const struct cli_command *c, int code)
+{
+	if (code >= 0)
+		return code;
+	if (code == -EBADMSG && c->mismatch)
+		return c->mismatch;
+	return c->failed ? c->failed : 1;
+}
+
+const char *cli_hint(const struct error *err)
+{
+	if (err->hint)
+		return err->hint;
+	switch (-err->code) {
+	case ENOSPC:
+	case EDQUOT:
+		return "free some space where the outputs and the cache are, or choose other places "
+		       "(--cache for the cache)";
+	case EROFS:
+		return "choose an output or cache on a file system that can be written to";
+	case EMFILE:
+	case ENFILE:
+		return "raise the limit of open files (ulimit -n)";
+	default:
+		return NULL;
+	}
+}
+
 /* "  --name VALUE   text", later lines of the text below it. */
 static int help_option(const struct cli_option *o, struct strbuf *out)
 {

@@ -83,6 +83,11 @@ int cli_read(const struct cli_command *c, int argc, char **argv, void *args, str
 /* How many there are, after cli_read(). */
 int cli_operands(char *const *argv);
 
+/* The program's exit status for what run() returned. */
+int cli_status(const struct cli_command *c, int code);
+/* What can be done about an error: what it says itself, else what its code tells; NULL: nobody knows. */
+const char *cli_hint(const struct error *err);
+
 /* What `osbuilder NAME --help` prints; 0 or -ENOMEM. */
 int cli_help(const struct cli_command *c, struct strbuf *out);
 

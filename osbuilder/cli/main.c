@@ -4,17 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
+
 static int run_command(const struct cli_command *c, int argc, char **argv)
 {
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct error err = ERROR_INIT;
 	int r = c->run(c, argc, argv, &err);
 
-	if (r >= 0)
-		return r;
-	fprintf(stderr, "osbuilder: %s\n", error_text(&err));
-	if (r == -EBADMSG && c->mismatch)
-		return c->mismatch;
-	return c->failed ? c->failed : 1;
+	if (r < 0 && escape_text(&text, error_text(&err)) == 0)
+		fprintf(stderr, "osbuilder: %s\n", text.buf);
+	if (r < 0 && cli_hint(&err))
+		fprintf(stderr, "hint: %s\n", cli_hint(&err));
+	return cli_status(c, r);
 }
 
 static int unknown_command(const char *name)

@@ -38,6 +38,7 @@ void error_set_(struct error *err, int code, const char *fmt, ...)
 	if (!err)
 		return;
 	err->code = code;
+	err->hint = NULL;
 	va_start(ap, fmt);
 	format(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
@@ -50,6 +51,7 @@ void error_sys_(struct error *err, int code, const char *fmt, ...)
 	if (!err)
 		return;
 	err->code = code;
+	err->hint = NULL;
 	va_start(ap, fmt);
 	format(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
@@ -86,12 +88,19 @@ void error_wrap_(struct error *err, int code, const char *fmt, ...)
 	err->code = code;
 }
 
+void error_hint_(struct error *err, const char *text)
+{
+	if (err)
+		err->hint = text;
+}
+
 void error_clear(struct error *err)
 {
 	if (!err)
 		return;
 	err->code = 0;
 	err->msg[0] = '\0';
+	err->hint = NULL;
 }
 
 const char *error_text(const struct error *err)

@@ -23,11 +23,12 @@
 struct error {
 	int code; /* 0 when unset, else -errno */
 	char msg[ERROR_MSG_MAX];
+	const char *hint; /* a constant: what to do about it; NULL: nobody knew */
 };
 
-#define ERROR_INIT    \
-	{             \
-		0, "" \
+#define ERROR_INIT          \
+	{                   \
+		0, "", NULL \
 	}
 
 /*
@@ -42,6 +43,17 @@ struct error {
 #define error_set(err, code, ...)  ERROR_RETURN_(error_set_, err, code, __VA_ARGS__)
 #define error_sys(err, code, ...)  ERROR_RETURN_(error_sys_, err, code, __VA_ARGS__)
 #define error_wrap(err, code, ...) ERROR_RETURN_(error_wrap_, err, code, __VA_ARGS__)
+/*
+ * error_hint(err, code, text): adds what a person can do, a constant text without the full stop, and returns `code`:
+ * `return error_hint(err, error_set(err, -ENOENT, "there is no '%s'", path), "osbuilder lock makes it")`. Contexts that are put in front
+ * keep it; a later error_set() on the same object drops it.
+ */
+#define error_hint(err, code, text)                      \
+	({                                               \
+		int error_hinted_ = (code); /* first! */ \
+		error_hint_((err), (text));              \
+		error_hinted_;                           \
+	})
 /* "out of memory", -ENOMEM. */
 #define error_oom(err) error_set((err), -ENOMEM, "out of memory")
 
@@ -56,6 +68,7 @@ const char *error_text(const struct error *err);
 /* What the macros call. */
 void error_set_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
 void error_sys_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
+void error_hint_(struct error *err, const char *text);
 void error_wrap_(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
 #define ERROR_RETURN_(fn, err, code, ...)                           \
 	({                                                          \

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
+
 void toml_locate(struct toml_parser *ps, const char *at, unsigned int *line, unsigned int *column)
 {
 	struct toml_cursor *c = &ps->cursor;
@@ -54,43 +56,13 @@ const char *toml_seen(const struct toml_parser *ps, char buf[16])
 	return buf;
 }
 
-/* Length of the valid UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
-static int utf8_len(const unsigned char *p, size_t n)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	int len;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if ((size_t)len > n)
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (int i = 2; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return len;
-}
-
 int toml_check_text(struct toml_parser *ps)
 {
 	const char *p = ps->p;
 
 	while (p < ps->end) {
 		unsigned char c = (unsigned char)*p;
-		int n = utf8_len((const unsigned char *)p, (size_t)(ps->end - p));
+		size_t n = utf8_len((const unsigned char *)p, (size_t)(ps->end - p));
 
 		if (n == 0)
 			return toml_error(ps, p, "invalid UTF-8 (byte 0x%02x)", c);

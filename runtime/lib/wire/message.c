@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include "base/alloc.h"
+#include "base/escape.h"
 
 /* ---- walking over packed bytes ---- */
 
@@ -252,39 +253,12 @@ int message_pack(const ProtobufCMessage *msg, size_t max, uint8_t **ret, size_t 
 	return 0;
 }
 
-/* Length of the valid UTF-8 sequence at s, 0 if there is none (Unicode 15, table 3-7). */
-static unsigned int utf8_len(const unsigned char *s)
-{
-	unsigned char lo = 0x80, hi = 0xbf;
-	unsigned int n, i;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (s[0] == 0xe0)
-		lo = 0xa0;
-	else if (s[0] == 0xed)
-		hi = 0x9f;
-	else if (s[0] == 0xf0)
-		lo = 0x90;
-	else if (s[0] == 0xf4)
-		hi = 0x8f;
-	if (s[1] < lo || s[1] > hi)
-		return 0;
-	for (i = 2; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 void message_clean_utf8(char *s)
 {
-	unsigned int n;
+	size_t n;
 
 	while (*s) {
-		n = utf8_len((const unsigned char *)s);
+		n = utf8_len((const unsigned char *)s, 4);
 		if (n == 0)
 			*s = '?';
 		s += n ? n : 1;

@@ -55,6 +55,21 @@ static void long_text_is_cut_visibly(void **state)
 	assert_string_equal(err.msg + ERROR_MSG_MAX - 4, "...");
 }
 
+static void hint_stays_with_its_error(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(error_hint(&err, error_set(&err, -ENOENT, "no lock"), "make it"), -ENOENT);
+	assert_string_equal(err.hint, "make it");
+	error_prefix(&err, "recipe");
+	error_wrap(&err, -ESTALE, "outer");
+	assert_string_equal(err.msg, "outer: recipe: no lock");
+	assert_string_equal(err.hint, "make it");
+	error_sys(&err, -EIO, "another");
+	assert_null(err.hint);
+	assert_int_equal(error_hint(NULL, -EIO, "nobody reads it"), -EIO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -62,6 +77,7 @@ int main(void)
 		cmocka_unit_test(context_is_put_in_front),
 		cmocka_unit_test(wrap_without_cause_uses_the_code),
 		cmocka_unit_test(long_text_is_cut_visibly),
+		cmocka_unit_test(hint_stays_with_its_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
