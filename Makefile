@@ -80,6 +80,7 @@ inc_of = $(strip $(if $(filter runtime/lib/%,$(1)),-Iruntime/lib,\
 # ---- rules the modules instantiate -------------------------------------------------------------------------------
 ALL_SRCS :=
 PROGRAMS :=
+MANUALS :=
 UNIT_TESTS :=
 FUZZERS :=
 INTEGRATION_TESTS :=

@@ -20,6 +20,6 @@ DEPS_BENCH := genext2fs mmdebstrap pigz
 # Tests of foreign agents: QEMU for user programs.
 DEPS_TEST += qemu-user-static
 # Lint and fuzzing.
-DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev universal-ctags shellcheck
+DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev universal-ctags shellcheck mandoc
 
 DEPS := $(sort $(DEPS_BUILD) $(DEPS_CROSS) $(DEPS_KERNEL) $(DEPS_IMAGE) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BENCH) $(DEPS_LINT))

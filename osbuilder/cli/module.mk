@@ -11,11 +11,12 @@ OSB_CLI_SRCS := $(addprefix osbuilder/cli/,command.c commands.c options.c report
 $(eval $(call lib,osbcli,$(OSB_CLI_SRCS)))
 $(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c,osbcli osbuilder codec base,$(OSBUILDER_LDLIBS)))
 PROGRAMS += $(H)/bin/osbuilder
+MANUALS += osbuilder/man/osbuilder.1 osbuilder/man/osbuilder-recipe.5
 
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
 $(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest test_progress test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
-$(foreach t,command report,$(eval $(call unit,osbuilder/cli/test_$(t),osbcli osbuilder codec base,$(OSBUILDER_LDLIBS))))
+$(foreach t,command report manual,$(eval $(call unit,osbuilder/cli/test_$(t),osbcli osbuilder codec base,$(OSBUILDER_LDLIBS))))
 $(call OSB_UNIT,pass/test_users,tests/support/tree_text.c)
 $(call OSB_UNIT,pass/test_systemd,tests/support/tree_text.c)
 $(call OSB_UNIT,source/test_apk)

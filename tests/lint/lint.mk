@@ -6,8 +6,8 @@ LINT_HDRS := $(filter %.h,$(LINT_C))
 LINT_SH := $(shell git ls-files -co --exclude-standard '*.sh' .ci/run 2>/dev/null)
 LINT_CLANG_FLAGS := $(filter-out -Werror -fstack-protector-strong,$(HOST_CFLAGS))
 
-.PHONY: lint format lint-format lint-limits lint-layers lint-headers lint-cppcheck lint-tidy lint-clang lint-shell
-lint: lint-format lint-limits lint-layers lint-shell lint-headers lint-clang lint-cppcheck lint-tidy
+.PHONY: lint format lint-format lint-limits lint-layers lint-headers lint-cppcheck lint-tidy lint-clang lint-shell lint-manuals
+lint: lint-format lint-limits lint-layers lint-shell lint-manuals lint-headers lint-clang lint-cppcheck lint-tidy
 
 format:
 	$(Q)clang-format -i $(LINT_C)
@@ -25,6 +25,11 @@ lint-layers:
 
 lint-shell:
 	$(call say,LINT,shell)shellcheck -s sh $(LINT_SH)
+
+# Manual pages: their markup, and that the one of recipes names what the reader of recipes knows.
+lint-manuals:
+	$(call say,LINT,manuals)mandoc -T lint -W warning $(MANUALS) && \
+		$(PYTHON3) tests/lint/manuals.py osbuilder/man/osbuilder-recipe.5 $(wildcard osbuilder/recipe/*.c)
 
 # Every header compiles alone.
 HDR_CHECKS := $(patsubst %.h,$(O)/lint/%.hdr,$(filter-out tests/%,$(LINT_HDRS)))
