@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compat/e2.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,44 +43,71 @@ static bool has_super(uint64_t group)
 	return false;
 }
 
-uint64_t e2_size(uint64_t data, uint32_t inodes)
+static uint64_t div_up(uint64_t v, uint64_t by)
 {
+	return (v + by - 1) / by;
+}
+
+void e2_plan(uint64_t data, uint32_t inodes, struct e2_geometry *ret)
+{
+	const uint64_t by_inodes = div_up(inodes, E2_GROUP_BLOCKS);
 	uint64_t total = data + 8;
 
 	for (;;) {
-		uint64_t groups = (total + E2_GROUP_BLOCKS - 1) / E2_GROUP_BLOCKS;
-		uint64_t per_group = (inodes + groups - 1) / groups;
-		uint64_t table = (per_group + E2_INODES_PER_BLOCK - 1) / E2_INODES_PER_BLOCK;
-		uint64_t desc = (groups * E2_DESC_SIZE + E2_BLOCK - 1) / E2_BLOCK;
-		uint64_t need = data + groups * (2 + table);
-		uint64_t rem = total % E2_GROUP_BLOCKS;
-		uint64_t last = 2 + table + (has_super(groups - 1) ? 1 + desc : 0);
+		uint64_t size = E2_GROUP_BLOCKS;
+
+		/* A multiple of 8, as bitmaps are bytes. */
+		if (by_inodes > div_up(total, size))
+			size = div_up(div_up(total, by_inodes), 8) * 8;
+
+		uint64_t groups = div_up(total, size), per_group = div_up(inodes, groups);
+		uint64_t table = div_up(per_group, E2_INODES_PER_BLOCK);
+		uint64_t desc = div_up(groups * E2_DESC_SIZE, E2_BLOCK), own = 2 + table;
+		uint64_t last = own + (has_super(groups - 1) ? 1 + desc : 0);
+		uint64_t need = data + groups * own, rem = total % size;
 
 		for (uint64_t g = 0; g < groups; g++)
 			need += has_super(g) ? 1 + desc : 0;
-		if (need > total)
+		if (need > total) {
 			total = need;
-		else if (per_group > E2_GROUP_BLOCKS) /* bits of one bitmap block */
-			total = groups * E2_GROUP_BLOCKS + 1;
-		else if (rem && rem < last + E2_LAST_GROUP_MIN)
+		} else if (per_group > E2_GROUP_BLOCKS || size < own + 1 + desc) {
+			total += 8 * groups;
+		} else if (rem && rem < last + E2_LAST_GROUP_MIN) {
 			total += last + E2_LAST_GROUP_MIN - rem;
-		else
-			return total;
+		} else {
+			*ret = (struct e2_geometry){ total, (uint32_t)size, (uint32_t)groups };
+			return;
+		}
 	}
+}
+
+/*
+ * Groups whose tables lie together at the front, so that contents are contiguous but for the backup superblocks: all of them. Just as
+ * many as there are, because libext2fs leaves gaps for the rest. Small groups are full of inodes and keep their tables.
+ */
+static unsigned log_groups_per_flex(const struct e2_geometry *g)
+{
+	unsigned log = 1;
+
+	if (g->group_blocks < E2_GROUP_BLOCKS)
+		return 0;
+	while (log < 8 && 1u << log < g->groups)
+		log++;
+	return log;
 }
 
 static void fill_super(struct ext2_super_block *s, const struct e2_params *p)
 {
 	memset(s, 0, sizeof(*s));
-	ext2fs_blocks_count_set(s, p->blocks);
+	ext2fs_blocks_count_set(s, p->geometry.blocks);
+	s->s_blocks_per_group = p->geometry.group_blocks;
 	s->s_inodes_count = p->inodes;
 	s->s_rev_level = EXT2_DYNAMIC_REV;
 	s->s_inode_size = E2_INODE_SIZE;
 	s->s_log_block_size = 2;
 	s->s_log_cluster_size = 2;
 	s->s_desc_size = E2_DESC_SIZE;
-	/* All tables at the front: file data is then contiguous but for the backup superblocks. */
-	s->s_log_groups_per_flex = 8;
+	s->s_log_groups_per_flex = (uint8_t)log_groups_per_flex(&p->geometry);
 	s->s_min_extra_isize = s->s_want_extra_isize = 32;
 	s->s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
 	s->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_DIR_INDEX;
@@ -203,10 +231,30 @@ uint64_t e2_inode_table(const struct e2 *e, uint32_t group)
 	return ext2fs_inode_table_loc(e->fs, group);
 }
 
+/* Four little-endian words on disk. */
+static void seed_words(const uint8_t hash_seed[16], __u32 words[4])
+{
+	for (size_t i = 0; i < 4; i++) {
+		memcpy(&words[i], hash_seed + 4 * i, 4);
+		words[i] = le32toh(words[i]);
+	}
+}
+
+uint32_t e2_name_hash(const uint8_t hash_seed[16], const char *name, size_t len)
+{
+	ext2_dirhash_t hash = 0, minor;
+	__u32 words[4];
+
+	seed_words(hash_seed, words);
+	/* Fails only for a version that it does not know. */
+	ext2fs_dirhash2(EXT2_HASH_HALF_MD4, name, (int)len, NULL, 0, words, &hash, &minor);
+	return hash;
+}
+
 void e2_identify(struct e2 *e, const uint8_t uuid[16], const uint8_t hash_seed[16])
 {
 	memcpy(e->fs->super->s_uuid, uuid, 16);
-	memcpy(e->fs->super->s_hash_seed, hash_seed, 16);
+	seed_words(hash_seed, e->fs->super->s_hash_seed);
 	ext2fs_init_csum_seed(e->fs);
 }
 

@@ -20,18 +20,26 @@
 #define E2_FIRST_INODE	    11u /* the ones below are reserved; 2 is the root */
 #define E2_ROOT_INODE	    2u
 
+/* How a file system is cut up. */
+struct e2_geometry {
+	uint64_t blocks;       /* of all of it */
+	uint32_t group_blocks; /* of a group but the last */
+	uint32_t groups;
+};
+
 struct e2_params {
-	uint64_t blocks;
+	struct e2_geometry geometry;
 	uint32_t inodes; /* the reserved ten included */
 	int64_t time; /* of creation, last write and last check; 1 when smaller, as libext2fs takes 0 for "now" */
 	const char *label; /* may be NULL */
 };
 
 /*
- * Blocks that a file system needs to offer `data` free blocks and `inodes` inodes: data, superblocks with descriptors at
- * groups 0, 1 and powers of 3, 5, 7 (sparse_super), bitmaps and inode tables. Computed, not tried.
+ * The smallest file system that offers `data` free blocks and `inodes` inodes: data, superblocks with descriptors at groups 0, 1 and
+ * powers of 3, 5, 7 (sparse_super), bitmaps and inode tables. Computed, not tried. A group has at most E2_GROUP_BLOCKS blocks and as
+ * many inodes; where inodes need more groups than blocks do, the groups are smaller.
  */
-uint64_t e2_size(uint64_t data, uint32_t inodes);
+void e2_plan(uint64_t data, uint32_t inodes, struct e2_geometry *ret);
 
 struct e2;
 /* The descriptor is duplicated. offset: bytes in the file where the file system starts. */
@@ -54,6 +62,8 @@ uint32_t e2_groups(const struct e2 *e);
 uint32_t e2_inodes_per_group(const struct e2 *e);
 uint64_t e2_inode_table(const struct e2 *e, uint32_t group);
 
+/* The hash of a name in a directory index: half MD4, signed characters, no case folding. */
+uint32_t e2_name_hash(const uint8_t hash_seed[16], const char *name, size_t len);
 /* UUID and directory hash seed; the UUID also seeds all checksums (metadata_csum). */
 void e2_identify(struct e2 *e, const uint8_t uuid[16], const uint8_t hash_seed[16]);
 /* Writes superblocks, descriptors and bitmaps (no fsync), and frees *e. */

@@ -9,7 +9,7 @@
 /*
  * ext4 with extents, flex_bg, 64bit, metadata_csum, sparse_super, dir_nlink and extra_isize; 4096-byte blocks, 256-byte
  * inodes. No journal: a guest mounts its root read-only, and a journal would cost 4 MiB and a replay. The size is computed
- * from the tree; there is no lost+found and no reserved space.
+ * from the tree; there is no lost+found and no reserved space. Directories of more than EXT4_LINEAR_MAX blocks have hash trees.
  *
  * Everything is laid out first, contents are copied in one pass of large writes (their hash gives the UUID, which seeds all
  * checksums), then come directories, extent trees, attributes and inode tables.
@@ -32,6 +32,17 @@ static bool is_slow_symlink(const struct tree_inode *in)
 	return S_ISLNK(in->mode) && strlen(in->target) > EXT4_FAST_SYMLINK_MAX;
 }
 
+static int plan_dir(struct ext4 *fs, const struct tree_node *dir, struct ext4_inode *x,
+		    struct error *err)
+{
+	uint32_t blocks = 0;
+	int r = ext4_dir_plan(fs, dir, x, &blocks, err);
+
+	if (r == 0 && segs_whole(&x->map, blocks) < 0)
+		r = error_oom(err);
+	return r;
+}
+
 /* Numbers, block maps and attributes of all inodes; *ret_blocks is what they need. */
 static int plan(struct ext4 *fs, uint64_t *ret_blocks, struct error *err)
 {
@@ -46,15 +57,29 @@ static int plan(struct ext4 *fs, uint64_t *ret_blocks, struct error *err)
 		if (r == 0 && S_ISREG(it->in->mode))
 			r = segs_of_blob(&it->in->content, &x->map, err);
 		else if (r == 0 && S_ISDIR(it->in->mode))
-			r = segs_whole(&x->map, ext4_dir_blocks(it->first));
+			r = plan_dir(fs, it->first, x, err);
 		else if (r == 0 && is_slow_symlink(it->in))
 			r = segs_whole(&x->map, 1);
 		if (r < 0)
 			return writer_blame(it->first, err);
-		need += x->map.blocks + ext4_nodes_bound(&x->map) + (x->xattr_block != NULL);
+		need += x->map.blocks + ext4_nodes_uncut(&x->map) + (x->xattr_block != NULL);
 	}
 	*ret_blocks = need;
 	return 0;
+}
+
+/*
+ * Every stretch of free blocks that is full cuts at most one file in two, which then needs at most two blocks more for its extent tree.
+ * There is one at each group's tables, and there are two behind the bitmaps. A file of one extent in a single group stays below the
+ * four of an inode.
+ */
+static uint64_t cut_blocks(const struct ext4 *fs, uint32_t groups)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < fs->list.n; i++)
+		most = MAX(most, fs->in[i].map.n);
+	return groups == 1 && most <= 1 ? 0 : 2 * ((uint64_t)groups + 3);
 }
 
 static int create(struct ext4 *fs, int fd, uint64_t offset, uint64_t need, struct error *err)
@@ -62,7 +87,7 @@ static int create(struct ext4 *fs, int fd, uint64_t offset, uint64_t need, struc
 	const struct writer_params *p = fs->params;
 	uint64_t inodes = E2_FIRST_INODE - 1 + fs->list.n - 1 + (uint64_t)p->free_inodes;
 	uint64_t data = need + p->free_bytes / WRITER_BLOCK + (p->free_bytes % WRITER_BLOCK != 0);
-	struct e2_params ep = { 0, (uint32_t)inodes, p->epoch, p->label };
+	struct e2_params ep = { { 0 }, (uint32_t)inodes, p->epoch, p->label };
 
 	if (inodes > UINT32_MAX / 2)
 		return error_set(err, -EINVAL, "%llu inodes are too many",
@@ -71,7 +96,8 @@ static int create(struct ext4 *fs, int fd, uint64_t offset, uint64_t need, struc
 		return error_set(err, -EINVAL, "free space of %llu bytes is over the limit of %llu",
 				 (unsigned long long)p->free_bytes,
 				 (unsigned long long)TREE_FILE_MAX);
-	ep.blocks = e2_size(data, (uint32_t)inodes);
+	e2_plan(data, (uint32_t)inodes, &ep.geometry);
+	e2_plan(data + cut_blocks(fs, ep.geometry.groups), (uint32_t)inodes, &ep.geometry);
 	return e2_create(fd, offset, &ep, &fs->e2, err);
 }
 
@@ -120,30 +146,24 @@ static int copy_file(struct ext4 *fs, const struct blob *b, const struct ext4_in
 
 static int copy_contents(struct ext4 *fs, uint8_t seed_out[WRITER_SEED_SIZE], struct error *err)
 {
-	_cleanup_wseed_ struct wseed seed = WSEED_INIT;
-	int r = wseed_begin(&seed, &fs->list, fs->params, err);
-
-	for (size_t i = 0; r == 0 && i < fs->list.n; i++) {
+	for (size_t i = 0; i < fs->list.n; i++) {
 		const struct witem *it = &fs->list.v[i];
 
 		if (!S_ISREG(it->in->mode) || !fs->in[i].n_ext)
 			continue;
-		if (copy_file(fs, &it->in->content, &fs->in[i], &seed, err) < 0)
+		if (copy_file(fs, &it->in->content, &fs->in[i], &fs->seed, err) < 0)
 			return writer_blame(it->first, err);
 	}
-	return r < 0 ? r : wseed_finish(&seed, fs->params, seed_out, err);
+	return wseed_finish(&fs->seed, fs->params, seed_out, err);
 }
 
 static int identify(struct ext4 *fs, struct writer_result *res, struct error *err)
 {
-	uint8_t hash_seed[16];
 	int r = wseed_uuid(res->seed, "ext4 uuid", res->uuid, err);
 
-	if (r == 0)
-		r = wseed_uuid(res->seed, "ext4 hash seed", hash_seed, err);
 	if (r < 0)
 		return r;
-	e2_identify(fs->e2, res->uuid, hash_seed);
+	e2_identify(fs->e2, res->uuid, fs->hash_seed);
 	/* ext4_fill_super(): without the csum_seed feature the seed is the checksum of the UUID. */
 	fs->csum_seed = crc32c(UINT32_MAX, res->uuid, sizeof(res->uuid));
 	return 0;
@@ -176,10 +196,10 @@ static int write_metadata(struct ext4 *fs, size_t i, struct error *err)
 		if (!data)
 			return error_oom(err);
 		if (S_ISDIR(it->in->mode))
-			ext4_dir_fill(fs, it->first, data);
+			r = ext4_dir_fill(fs, it->first, x, data, err);
 		else
 			memcpy(data, it->in->target, strlen(it->in->target));
-		r = write_blocks(fs, x, data, err);
+		r = r < 0 ? r : write_blocks(fs, x, data, err);
 	}
 	if (r == 0 && x->xattr_block) {
 		ext4_xattr_block_csum(fs, x);
@@ -262,7 +282,7 @@ static int make_inode(struct ext4 *fs, size_t i, uint8_t *b, struct error *err)
 
 		if (r < 0)
 			return r;
-		le_put32(b + EXT4_I_FLAGS, EXT4_EXTENTS_FL);
+		le_put32(b + EXT4_I_FLAGS, EXT4_EXTENTS_FL | (x->indexed ? EXT4_INDEX_FL : 0));
 	} else if (S_ISLNK(in->mode)) {
 		memcpy(b + EXT4_I_BLOCK, in->target, (size_t)size);
 	} else if (S_ISCHR(in->mode) || S_ISBLK(in->mode)) {
@@ -310,13 +330,15 @@ static void ext4_release(struct ext4 *fs)
 	free(fs->in);
 	wlist_release(&fs->list);
 	out_release(&fs->out);
+	wseed_release(&fs->seed);
 	e2_free(fs->e2);
 }
 
 static int ext4_write(struct tree *t, const struct writer_params *p, int fd, uint64_t offset,
 		      struct writer_result *ret, struct error *err)
 {
-	_cleanup_(ext4_release) struct ext4 fs = { .params = p, .out = OUT_INIT };
+	_cleanup_(
+		ext4_release) struct ext4 fs = { .params = p, .out = OUT_INIT, .seed = WSEED_INIT };
 	struct writer_result res = { 0 };
 	uint64_t need = 0;
 	int r = wlist_build(t, &fs.list, err);
@@ -327,6 +349,8 @@ static int ext4_write(struct tree *t, const struct writer_params *p, int fd, uin
 		r = fs.in ? out_open(&fs.out, fd, offset, err) : error_oom(err);
 		fs.out.threaded = true;
 	}
+	r = r < 0 ? r : wseed_begin(&fs.seed, &fs.list, p, err);
+	r = r < 0 ? r : wseed_uuid(fs.seed.tree, "ext4 hash seed", fs.hash_seed, err);
 	r = r < 0 ? r : plan(&fs, &need, err);
 	r = r < 0 ? r : create(&fs, fd, offset, need, err);
 	r = r < 0 ? r : allocate(&fs, err);

@@ -61,13 +61,12 @@ static size_t nodes_of(size_t extents)
 	return n;
 }
 
-uint64_t ext4_nodes_bound(const struct segs *map)
+uint64_t ext4_nodes_uncut(const struct segs *map)
 {
 	uint64_t extents = 0;
 
-	/* A run is cut every EXT_LEN_MAX blocks and where a group begins with a backup superblock: once a group at most. */
 	for (size_t i = 0; i < map->n; i++)
-		extents += 2 * (map->v[i].count / EXT_LEN_MAX) + 3;
+		extents += (map->v[i].count + EXT_LEN_MAX - 1) / EXT_LEN_MAX;
 	return nodes_of(extents);
 }
 

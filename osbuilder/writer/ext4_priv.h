@@ -39,6 +39,7 @@
 #define EXT4_I_XATTR	      (128 + EXT4_EXTRA_ISIZE)
 #define EXT4_I_XATTR_SIZE     (E2_INODE_SIZE - EXT4_I_XATTR)
 
+#define EXT4_INDEX_FL	      0x1000u
 #define EXT4_EXTENTS_FL	      0x80000u
 #define EXT4_LINK_MAX	      65000u
 #define EXT4_FAST_SYMLINK_MAX 59u /* bytes of a target that fit i_block */
@@ -51,6 +52,7 @@ struct ext4_extent {
 /* What is planned for one inode of the list. */
 struct ext4_inode {
 	uint32_t num;
+	bool indexed;	 /* a directory with a hash tree */
 	struct segs map; /* blocks of data, directory or slow symlink */
 	struct ext4_extent *ext;
 	size_t n_ext, cap_ext;
@@ -67,6 +69,9 @@ struct ext4 {
 	struct ext4_inode *in; /* beside list.v */
 	struct e2 *e2;
 	struct out out;
+	struct wseed seed;
+	uint8_t hash_seed
+		[16]; /* of the hash trees; from the names alone, so known before the contents are */
 	uint32_t csum_seed;
 	uint64_t run_at, run_end; /* free blocks being handed out */
 	uint64_t run_first;	  /* where the current run began, for one bitmap update a run */
@@ -76,15 +81,41 @@ struct ext4 {
 int ext4_xattrs_plan(const struct tree_inode *in, struct ext4_inode *x, struct error *err);
 void ext4_xattr_block_csum(const struct ext4 *fs, struct ext4_inode *x);
 
-/* Blocks that the entries of a directory need. */
-uint32_t ext4_dir_blocks(const struct tree_node *dir);
-/* Writes them into buf (zeroed, ext4_dir_blocks() blocks), with checksums. */
-void ext4_dir_fill(const struct ext4 *fs, const struct tree_node *dir, uint8_t *buf);
+/*
+ * Directories: up to EXT4_LINEAR_MAX blocks a list sorted by name, which the kernel reads from end to end; larger ones with a hash tree
+ * in front, ext4_htree.c.
+ */
+#define EXT4_LINEAR_MAX 16u
+#define EXT4_DIR_TAIL	12u /* bytes at the end of a block for its checksum */
+/* Blocks that a directory needs, and x->indexed. */
+int ext4_dir_plan(const struct ext4 *fs, const struct tree_node *dir, struct ext4_inode *x,
+		  uint32_t *ret_blocks, struct error *err);
+/* Writes them into buf (zeroed, x->map.blocks blocks), with checksums. */
+int ext4_dir_fill(const struct ext4 *fs, const struct tree_node *dir, const struct ext4_inode *x,
+		  uint8_t *buf, struct error *err);
+
+/* One block of directory entries being filled. */
+struct ext4_dir_block {
+	uint8_t *b; /* WRITER_BLOCK bytes, zeroed */
+	uint32_t used;
+	uint32_t last; /* offset of the last entry */
+	uint32_t seed; /* of the directory's checksums */
+};
+uint32_t ext4_dirent_size(size_t name_len);
+void ext4_dirent_put(struct ext4_dir_block *d, uint32_t ino, uint8_t type, const char *name,
+		     size_t len);
+/* Stretches the last entry and writes the checksum. */
+void ext4_dir_block_close(struct ext4_dir_block *d);
+
+int ext4_htree_blocks(const struct ext4 *fs, const struct tree_node *dir, uint32_t *ret,
+		      struct error *err);
+int ext4_htree_fill(const struct ext4 *fs, const struct tree_node *dir, uint32_t seed, uint8_t *buf,
+		    struct error *err);
 
 /* Takes blocks for x->map from the free runs into x->ext, then for the extent tree into x->nodes. */
 int ext4_allocate(struct ext4 *fs, struct ext4_inode *x, struct error *err);
-/* Upper bound of the extent tree blocks that ext4_allocate() may take. */
-uint64_t ext4_nodes_bound(const struct segs *map);
+/* Blocks of the extent tree where no group's tables lie in the way. */
+uint64_t ext4_nodes_uncut(const struct segs *map);
 /* One block, for extended attributes. 0 when nothing is free. */
 uint64_t ext4_take_block(struct ext4 *fs);
 /* Enters what was taken since the last call into the block bitmap. */

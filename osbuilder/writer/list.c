@@ -130,26 +130,41 @@ static int describe(struct strbuf *sb, const struct witem *it, const struct writ
 	return r ? -ENOMEM : 0;
 }
 
-int wseed_begin(struct wseed *s, const struct wlist *l, const struct writer_params *p,
-		struct error *err)
+static int hash_descriptions(const struct wlist *l, const struct writer_params *p,
+			     uint8_t ret[SHA_SIZE_MAX])
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	int r;
+	_cleanup_sha_ struct sha sha = SHA_INIT;
+	int r = sha_begin(&sha, SHA_KIND_256);
 
-	if (p->seed)
-		return 0;
-	r = sha_begin(&s->sha, SHA_KIND_256);
-	r = r < 0 ? r : xxh_new(&s->content);
-	s->on = r == 0;
 	r = r < 0 ? r : add_num(&sb, (uint64_t)p->epoch);
 	for (size_t i = 0; r == 0 && i < l->n; i++) {
 		r = describe(&sb, &l->v[i], p);
 		if (r == 0 && (sb.len > DESCRIBE_FLUSH || i + 1 == l->n)) {
-			r = sha_update(&s->sha, sb.buf, sb.len);
+			r = sha_update(&sha, sb.buf, sb.len);
 			strbuf_reset(&sb);
 		}
 	}
-	return r < 0 ? error_sys(err, r, "hash the tree's description") : 0;
+	return r < 0 ? r : sha_finish(&sha, ret);
+}
+
+int wseed_begin(struct wseed *s, const struct wlist *l, const struct writer_params *p,
+		struct error *err)
+{
+	uint8_t d[SHA_SIZE_MAX];
+	int r;
+
+	if (p->seed) {
+		memcpy(s->tree, p->seed, sizeof(s->tree));
+		return 0;
+	}
+	r = hash_descriptions(l, p, d);
+	r = r < 0 ? r : xxh_new(&s->content);
+	if (r < 0)
+		return error_sys(err, r, "hash the tree's description");
+	memcpy(s->tree, d, sizeof(s->tree));
+	s->on = true;
+	return 0;
 }
 
 void wseed_content(struct wseed *s, const void *data, size_t len)
@@ -161,16 +176,16 @@ void wseed_content(struct wseed *s, const void *data, size_t len)
 int wseed_finish(struct wseed *s, const struct writer_params *p, uint8_t seed[WRITER_SEED_SIZE],
 		 struct error *err)
 {
-	uint8_t d[SHA_SIZE_MAX], content[XXH_SIZE];
+	uint8_t d[SHA_SIZE_MAX], both[WRITER_SEED_SIZE + XXH_SIZE];
 	int r;
 
 	if (p->seed) {
 		memcpy(seed, p->seed, WRITER_SEED_SIZE);
 		return 0;
 	}
-	xxh_get(s->content, content);
-	r = sha_update(&s->sha, content, sizeof(content));
-	r = r < 0 ? r : sha_finish(&s->sha, d);
+	memcpy(both, s->tree, WRITER_SEED_SIZE);
+	xxh_get(s->content, both + WRITER_SEED_SIZE);
+	r = sha_of(SHA_KIND_256, both, sizeof(both), d);
 	if (r < 0)
 		return error_sys(err, r, "hash the tree");
 	memcpy(seed, d, WRITER_SEED_SIZE);
@@ -179,7 +194,6 @@ int wseed_finish(struct wseed *s, const struct writer_params *p, uint8_t seed[WR
 
 void wseed_release(struct wseed *s)
 {
-	sha_release(&s->sha);
 	if (s->content)
 		xxh_free(s->content);
 	s->content = NULL;

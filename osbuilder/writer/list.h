@@ -66,13 +66,14 @@ int writer_blame(const struct tree_node *n, struct error *err);
  * UUIDs, hash seed and signature are names, and two images with the same verity salt still have their own root hashes.
  */
 struct wseed {
-	struct sha sha;
+	uint8_t tree
+		[WRITER_SEED_SIZE]; /* from begin on: of the descriptions alone; params->seed if given */
 	struct xxh *content;
 	bool on;
 };
-#define WSEED_INIT                    \
-	{                             \
-		SHA_INIT, NULL, false \
+#define WSEED_INIT                 \
+	{                          \
+		{ 0 }, NULL, false \
 	}
 int wseed_begin(struct wseed *s, const struct wlist *l, const struct writer_params *p,
 		struct error *err);

@@ -12,7 +12,7 @@ import tempfile
 
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
 EPOCH = 1700000000
@@ -115,6 +115,29 @@ def cases():
         fields = dict(line.split(":", 1) for line in head.splitlines() if ":" in line)
         assert fields["Filesystem volume name"].strip() == "fifteen-letters", head
         assert 5120 <= int(fields["Free blocks"]) < 5160, head
+
+    @case("a directory with a hash tree: the kernel finds every name, and none that is not there")
+    def _():
+        if os.geteuid() != 0:
+            raise Skip("mounting needs root")
+        names = [f"{i:05}-".ljust(20 + i % 200, "n") for i in range(20000)]
+        with tarfile.open(f"{OUT}/many.tar", "w", format=tarfile.GNU_FORMAT) as t:
+            t.addfile(entry("many", tarfile.DIRTYPE, mode=0o755))
+            for n in names:
+                t.addfile(entry(f"many/{n}", tarfile.REGTYPE))
+        os.chown(f"{OUT}/many.tar", UNPRIVILEGED, UNPRIVILEGED)
+        osb("pack", "--format", "ext4", "many.tar", "many.ext4")
+        assert "Indirect levels: 1" in run(tool("debugfs"), "-R", "htree_dump many", f"{OUT}/many.ext4").stdout
+        os.mkdir(f"{OUT}/mnt")
+        if run(tool("mount"), "-o", "loop,ro", f"{OUT}/many.ext4", f"{OUT}/mnt", ok=False).returncode:
+            raise Skip("no loop device can be mounted here")
+        try:
+            assert sorted(os.listdir(f"{OUT}/mnt/many")) == names
+            for n in names:
+                os.lstat(f"{OUT}/mnt/many/{n}")
+                assert not os.path.lexists(f"{OUT}/mnt/many/{n}x")
+        finally:
+            run(tool("umount"), f"{OUT}/mnt")
 
     @case("what pack refuses")
     def _():
