@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sbom.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
@@ -13,16 +11,14 @@
 #include "base/time.h"
 #include "codec/json.h"
 #include "codec/sha.h"
+#include "tree/sums.h"
 
-#define SBOM_THREADS_MAX 8
-#define SBOM_CHUNK	 262144 /* bytes hashed at once */
-#define SBOM_NAMESPACE	 "https://katacontainers.io/spdx/"
-#define NOBODY		 "NOASSERTION"
-#define UNKNOWN_HASH	 "0000000000000000000000000000000000000000000000000000000000000000"
+#define SBOM_NAMESPACE "https://katacontainers.io/spdx/"
+#define NOBODY	       "NOASSERTION"
+#define UNKNOWN_HASH   "0000000000000000000000000000000000000000000000000000000000000000"
 
-/* One inode's content. */
+/* One inode's content, in hex. */
 struct sums {
-	const struct blob *content;
 	char sha1[2 * SHA_SIZE_1 + 1], sha256[2 * SHA_SIZE_256 + 1];
 };
 
@@ -35,7 +31,6 @@ struct sbom {
 		size_t sums;
 	} * files;
 	size_t n_files, cap_files;
-	int r; /* of collecting */
 };
 
 void sbom_free(struct sbom *s)
@@ -54,97 +49,18 @@ static int add_node(struct tree_node *n, void *data)
 	if (!S_ISREG(n->inode->mode))
 		return 0;
 	if (!n->inode->mark) {
+		const struct blob_sums *from = &n->inode->content.sums;
+
 		if (array_reserve(&s->sums, &s->cap_sums, s->n_sums + 1, sizeof(*s->sums)) < 0)
 			return -ENOMEM;
-		s->sums[s->n_sums++] = (struct sums){ .content = &n->inode->content };
-		n->inode->mark = s->n_sums;
+		hex_encode(s->sums[s->n_sums].sha1, from->sha1, sizeof(from->sha1));
+		hex_encode(s->sums[s->n_sums].sha256, from->sha256, sizeof(from->sha256));
+		n->inode->mark = ++s->n_sums;
 	}
 	if (array_reserve(&s->files, &s->cap_files, s->n_files + 1, sizeof(*s->files)) < 0)
 		return -ENOMEM;
 	s->files[s->n_files++] = (struct sbom_file){ n, n->inode->mark - 1 };
 	return 0;
-}
-
-/* What the threads share. */
-struct hasher {
-	struct sbom *s;
-	size_t next; /* atomic */
-};
-struct hash_thread {
-	struct hasher *h;
-	pthread_t id;
-	bool started;
-	int r;
-	struct error err;
-};
-
-static int hash_content(struct sums *d, uint8_t *buf, struct sha *one, struct sha *two,
-			struct error *err)
-{
-	_cleanup_blob_reader_ struct blob_reader reader = BLOB_READER_INIT;
-	uint8_t digest[SHA_SIZE_MAX];
-	int r = blob_reader_open(&reader, d->content, err);
-
-	if (r < 0)
-		return r;
-	if (sha_begin(one, SHA_KIND_1) < 0 || sha_begin(two, SHA_KIND_256) < 0)
-		return error_oom(err);
-	for (uint64_t off = 0; off < d->content->size;) {
-		size_t n = (size_t)MIN(d->content->size - off, (uint64_t)SBOM_CHUNK);
-
-		r = blob_reader_pread(&reader, off, buf, n, err);
-		if (r < 0)
-			return r;
-		if (sha_update(one, buf, n) < 0 || sha_update(two, buf, n) < 0)
-			return error_set(err, -EIO, "cannot hash");
-		off += n;
-	}
-	if (sha_finish(one, digest) < 0)
-		return error_set(err, -EIO, "cannot hash");
-	hex_encode(d->sha1, digest, SHA_SIZE_1);
-	if (sha_finish(two, digest) < 0)
-		return error_set(err, -EIO, "cannot hash");
-	hex_encode(d->sha256, digest, SHA_SIZE_256);
-	return 0;
-}
-
-static void *hash_run(void *arg)
-{
-	struct hash_thread *t = arg;
-	struct sbom *s = t->h->s;
-	_cleanup_free_ uint8_t *buf = malloc(SBOM_CHUNK);
-	_cleanup_sha_ struct sha one = SHA_INIT;
-	_cleanup_sha_ struct sha two = SHA_INIT;
-	size_t i;
-
-	t->r = buf ? 0 : error_oom(&t->err);
-	while (t->r == 0 && (i = __atomic_fetch_add(&t->h->next, 1, __ATOMIC_RELAXED)) < s->n_sums)
-		t->r = hash_content(&s->sums[i], buf, &one, &two, &t->err);
-	return NULL;
-}
-
-static int hash_all(struct sbom *s, struct error *err)
-{
-	struct hash_thread t[SBOM_THREADS_MAX] = { 0 };
-	struct hasher h = { s, 0 };
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t n = cpus > 0 ? (size_t)cpus : 1;
-	int r = 0;
-
-	n = MIN(n, (size_t)SBOM_THREADS_MAX);
-	n = MIN(n, s->n_sums + 1);
-	for (size_t i = 0; i < SBOM_THREADS_MAX; i++)
-		t[i].h = &h;
-	for (size_t i = 1; i < n; i++) /* a thread that cannot be had is done without */
-		t[i].started = pthread_create(&t[i].id, NULL, hash_run, &t[i]) == 0;
-	hash_run(&t[0]);
-	for (size_t i = 0; i < n; i++) {
-		if (t[i].started)
-			pthread_join(t[i].id, NULL);
-		if (r == 0 && t[i].r < 0)
-			r = error_set(err, t[i].r, "%s", error_text(&t[i].err));
-	}
-	return r;
 }
 
 int sbom_collect(struct tree *t, struct sbom **ret, struct error *err)
@@ -155,10 +71,10 @@ int sbom_collect(struct tree *t, struct sbom **ret, struct error *err)
 	if (!s)
 		return error_oom(err);
 	s->tree = t;
+	r = tree_sum_contents(t, err);
+	if (r == 0 && tree_walk(tree_root(t), add_node, s) < 0)
+		r = error_oom(err);
 	tree_clear_marks(t);
-	r = tree_walk(tree_root(t), add_node, s);
-	tree_clear_marks(t);
-	r = r < 0 ? error_oom(err) : hash_all(s, err);
 	if (r < 0) {
 		sbom_free(s);
 		return error_prefix(err, "bill of materials");

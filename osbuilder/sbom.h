@@ -26,7 +26,7 @@
 
 struct sbom;
 
-/* Hashes every regular file of the tree, in threads. The tree's files must stay until sbom_free(). Uses the inodes' marks. */
+/* Hashes the regular files whose content has no sums yet. The tree's files must stay until sbom_free(). Uses the inodes' marks. */
 int sbom_collect(struct tree *t, struct sbom **ret, struct error *err);
 /* `distro` is the recipe's distribution.name, for purls; may be NULL. The manifest must be complete (size and hash). */
 int sbom_to_json(const struct sbom *s, const struct manifest *m, const char *distro,

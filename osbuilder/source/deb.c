@@ -136,7 +136,7 @@ int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *
 
 	if (r == 0)
 		r = deb_read(&l, &spool, data, len, deb_arch, ret, err);
-	if (r == 0 && tree_keep_fd(t, fd_steal(&spool.fd)) < 0)
+	if (r == 0 && tree_keep_fd(t, fd_steal(&spool.own_fd)) < 0)
 		r = error_oom(err);
 	return r < 0 ? r : layer_apply(&l, t, 0, err);
 }

@@ -8,23 +8,42 @@
 #include "base/strbuf.h"
 #include "source/unpack.h"
 
-#define SPOOL_BUFFER (1u << 20) /* bytes collected before they are written */
+#define SPOOL_BUFFER (256u << 10) /* bytes collected before they are written */
+
+int layer_spool_init(struct layer_spool *s, struct error *err)
+{
+	s->buf = malloc(SPOOL_BUFFER);
+	return s->buf ? 0 : error_oom(err);
+}
 
 int layer_spool_open(struct layer_spool *s, struct error *err)
 {
-	s->buf = malloc(SPOOL_BUFFER);
-	if (!s->buf)
-		return error_oom(err);
-	s->fd = tree_spool_file();
-	if (s->fd < 0)
-		return error_sys(err, s->fd, "cannot make a temporary file for unpacked content");
+	int r = layer_spool_init(s, err);
+
+	if (r < 0)
+		return r;
+	s->own_fd = tree_spool_file();
+	if (s->own_fd < 0)
+		return error_sys(err, s->own_fd,
+				 "cannot make a temporary file for unpacked content");
+	layer_spool_to(s, s->own_fd, 0);
 	return 0;
+}
+
+void layer_spool_to(struct layer_spool *s, int fd, uint64_t offset)
+{
+	s->fd = fd;
+	s->size = offset;
+	s->fill = 0;
+	s->failed = false;
 }
 
 void layer_spool_release(struct layer_spool *s)
 {
 	free(s->buf);
-	fd_close(s->fd);
+	fd_close(s->own_fd);
+	sha_release(&s->sha1);
+	sha_release(&s->sha256);
 	*s = (struct layer_spool)LAYER_SPOOL_INIT;
 }
 
@@ -32,11 +51,30 @@ int layer_spool_flush(struct layer_spool *s, struct error *err)
 {
 	int r = fd_pwrite_full(s->fd, s->buf, s->fill, (off_t)s->size);
 
+	s->failed = r < 0;
 	if (r < 0)
-		return error_sys(err, r, "cannot write the temporary file of unpacked content");
+		return error_sys(err, r, "cannot write the unpacked content");
 	s->size += s->fill;
 	s->fill = 0;
 	return 0;
+}
+
+int layer_spool_begin(struct layer_spool *s, struct error *err)
+{
+	s->start = s->size + s->fill;
+	if (sha_begin(&s->sha1, SHA_KIND_1) < 0 || sha_begin(&s->sha256, SHA_KIND_256) < 0)
+		return error_oom(err);
+	return 0;
+}
+
+/* The next n bytes are in the buffer. */
+static int spool_take(struct layer_spool *s, size_t n, struct error *err)
+{
+	if (sha_update(&s->sha1, s->buf + s->fill, n) < 0 ||
+	    sha_update(&s->sha256, s->buf + s->fill, n) < 0)
+		return error_set(err, -EIO, "cannot hash");
+	s->fill += n;
+	return s->fill == SPOOL_BUFFER ? layer_spool_flush(s, err) : 0;
 }
 
 int layer_spool_write(struct layer_spool *s, const void *data, size_t len, struct error *err)
@@ -45,23 +83,29 @@ int layer_spool_write(struct layer_spool *s, const void *data, size_t len, struc
 
 	while (len) {
 		size_t n = MIN(len, SPOOL_BUFFER - s->fill);
-		int r = 0;
+		int r;
 
 		memcpy(s->buf + s->fill, p, n);
-		s->fill += n;
-		p += n;
-		len -= n;
-		if (s->fill == SPOOL_BUFFER)
-			r = layer_spool_flush(s, err);
+		r = spool_take(s, n, err);
 		if (r < 0)
 			return r;
+		p += n;
+		len -= n;
 	}
 	return 0;
 }
 
-void layer_spool_blob(const struct layer_spool *s, uint64_t start, struct blob *ret)
+int layer_spool_blob(struct layer_spool *s, struct blob *ret, struct error *err)
 {
-	blob_from_fd(ret, s->fd, start, layer_spool_pos(s) - start);
+	uint8_t one[SHA_SIZE_MAX], two[SHA_SIZE_MAX];
+
+	blob_from_fd(ret, s->fd, s->start, s->size + s->fill - s->start);
+	if (sha_finish(&s->sha1, one) < 0 || sha_finish(&s->sha256, two) < 0)
+		return error_set(err, -EIO, "cannot hash");
+	memcpy(ret->sums.sha1, one, sizeof(ret->sums.sha1));
+	memcpy(ret->sums.sha256, two, sizeof(ret->sums.sha256));
+	ret->has_sums = true;
+	return 0;
 }
 
 void layer_release(struct layer *l)
@@ -76,20 +120,17 @@ void layer_release(struct layer *l)
 static int read_content(struct la_archive *a, struct layer_spool *s, struct blob *ret,
 			struct error *err)
 {
-	const uint64_t start = layer_spool_pos(s);
+	int r = layer_spool_begin(s, err);
 	ssize_t n;
-	int r;
 
+	if (r < 0)
+		return r;
 	while ((n = la_read(a, s->buf + s->fill, SPOOL_BUFFER - s->fill, err)) > 0) {
-		s->fill += (size_t)n;
-		r = s->fill == SPOOL_BUFFER ? layer_spool_flush(s, err) : 0;
+		r = spool_take(s, (size_t)n, err);
 		if (r < 0)
 			return r;
 	}
-	if (n < 0)
-		return (int)n;
-	layer_spool_blob(s, start, ret);
-	return 0;
+	return n < 0 ? (int)n : layer_spool_blob(s, ret, err);
 }
 
 static int read_xattrs(struct layer *l, struct la_archive *a, struct layer_entry *d,

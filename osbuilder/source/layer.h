@@ -3,6 +3,7 @@
 #define SOURCE_LAYER_H
 
 #include "base/arena.h"
+#include "codec/sha.h"
 #include "compat/la.h"
 #include "tree/tree.h"
 
@@ -11,27 +12,35 @@
  * be read at once; applying them one after the other gives what unpacking them in that order would have given.
  */
 
-/* An unlinked temporary file for contents, with a buffer; one thread's. */
+/*
+ * Where contents go, with a buffer; one thread's. Contents are hashed while they are in the buffer, which is small enough to stay in the
+ * processor's cache: nobody has to read them again for the bill of materials.
+ */
 struct layer_spool {
-	int fd;
-	uint8_t *buf; /* what is not in the file yet */
-	size_t fill;
-	uint64_t size; /* of the file, without the buffer */
+	int fd;		/* the file, see layer_spool_to() */
+	int own_fd;	/* of layer_spool_open() */
+	uint8_t *buf;	/* what is not in the file yet */
+	size_t fill;	/* bytes of buf */
+	uint64_t size;	/* of the file, without the buffer */
+	uint64_t start; /* where the content begins that is being written */
+	bool failed;	/* the file could not be written: another place may do */
+	struct sha sha1, sha256;
 };
-#define LAYER_SPOOL_INIT       \
-	{                      \
-		-1, NULL, 0, 0 \
+#define LAYER_SPOOL_INIT                                                     \
+	{                                                                    \
+		.fd = -1, .own_fd = -1, .sha1 = SHA_INIT, .sha256 = SHA_INIT \
 	}
+int layer_spool_init(struct layer_spool *s, struct error *err);
+/* The same, and a temporary file (tree_spool_file()) to write to, which belongs to the spool. */
 int layer_spool_open(struct layer_spool *s, struct error *err);
+/* What is read from now on goes to fd, from `offset` on. The spool does not own the descriptor. */
+void layer_spool_to(struct layer_spool *s, int fd, uint64_t offset);
 void layer_spool_release(struct layer_spool *s);
 #define _cleanup_layer_spool_ _cleanup_(layer_spool_release)
-/* For readers of their own: appends bytes; what was appended since `start` (a position) as a blob; all of it into the file. */
-static inline uint64_t layer_spool_pos(const struct layer_spool *s)
-{
-	return s->size + s->fill;
-}
+/* For readers of their own: begins a content, appends bytes to it, makes a blob of it; all of them into the file. */
+int layer_spool_begin(struct layer_spool *s, struct error *err);
 int layer_spool_write(struct layer_spool *s, const void *data, size_t len, struct error *err);
-void layer_spool_blob(const struct layer_spool *s, uint64_t start, struct blob *ret);
+int layer_spool_blob(struct layer_spool *s, struct blob *ret, struct error *err);
 int layer_spool_flush(struct layer_spool *s, struct error *err);
 
 struct layer_xattr {

@@ -7,4 +7,4 @@ OSB_SOURCE_SRCS := osbuilder/source/source.c osbuilder/source/unpack.c osbuilder
 	osbuilder/source/apt_sources.c osbuilder/source/apt.c osbuilder/source/deb.c \
 	osbuilder/compat/la.c osbuilder/compat/elf.c
 # Package files: cache, lock files, unpacking.
-OSB_SOURCE_SRCS += $(addprefix osbuilder/source/,store.c lock.c lock_read.c layer.c package_load.c deb_source.c)
+OSB_SOURCE_SRCS += $(addprefix osbuilder/source/,store.c lock.c lock_read.c layer.c unpacked.c unpacked_index.c package_load.c deb_source.c)

@@ -65,29 +65,28 @@ static int read_hex(const char *s, uint32_t *ret, struct error *err)
 
 static int take_content(struct payload *p, struct rpm_file *f, uint64_t size, struct error *err)
 {
-	const uint64_t start = layer_spool_pos(p->spool);
+	int r = layer_spool_begin(p->spool, err);
 
+	if (r < 0)
+		return r;
 	/* Of several hard links all but one are empty in the archive. */
 	if (S_ISREG(f->mode) && size != f->size && size)
 		return error_set(err, -EBADMSG, "has %llu bytes, the header says %llu",
 				 (unsigned long long)size, (unsigned long long)f->size);
 	if (!S_ISREG(f->mode) && size > sizeof(p->buf))
 		return error_set(err, -EBADMSG, "has content, and is no file");
+	f->has_content = S_ISREG(f->mode) && size;
 	while (size) {
 		size_t n = MIN(size, (uint64_t)sizeof(p->buf));
-		int r = read_full(p, p->buf, n, err);
 
+		r = read_full(p, p->buf, n, err);
 		if (r == 0 && S_ISREG(f->mode))
 			r = layer_spool_write(p->spool, p->buf, n, err);
 		if (r < 0)
 			return r;
 		size -= n;
 	}
-	if (S_ISREG(f->mode) && layer_spool_pos(p->spool) > start) {
-		layer_spool_blob(p->spool, start, &f->content);
-		f->has_content = true;
-	}
-	return 0;
+	return f->has_content ? layer_spool_blob(p->spool, &f->content, err) : 0;
 }
 
 static int take_file(struct payload *p, struct rpm_file *f, uint64_t size, struct error *err)

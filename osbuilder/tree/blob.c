@@ -92,7 +92,7 @@ int blob_from_runs(struct blob *b, int fd, struct blob_run *runs, size_t n, uint
 	return 0;
 }
 
-int blob_copy(struct blob *b, const struct blob *from)
+static int copy_reference(struct blob *b, const struct blob *from)
 {
 	struct blob_run *runs;
 
@@ -111,6 +111,17 @@ int blob_copy(struct blob *b, const struct blob *from)
 		*b = *from; /* nothing is owned */
 		return 0;
 	}
+}
+
+int blob_copy(struct blob *b, const struct blob *from)
+{
+	int r = copy_reference(b, from);
+
+	if (r == 0) {
+		b->has_sums = from->has_sums;
+		b->sums = from->sums;
+	}
+	return r;
 }
 
 int blob_reader_open(struct blob_reader *r, const struct blob *b, struct error *err)

@@ -2,9 +2,11 @@
 #ifndef TREE_BLOB_H
 #define TREE_BLOB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/error.h"
+#include "codec/sha.h"
 
 /*
  * The content of a regular file in a tree, by reference: nothing is read until a writer asks for it.
@@ -24,6 +26,11 @@ struct blob_run {
 	uint64_t at, offset, len;
 };
 
+/* Hashes of a whole content. */
+struct blob_sums {
+	uint8_t sha1[SHA_SIZE_1], sha256[SHA_SIZE_256];
+};
+
 struct blob {
 	enum blob_kind kind;
 	uint64_t size; /* bytes, of every kind */
@@ -33,10 +40,12 @@ struct blob {
 	char *path;
 	struct blob_run *runs; /* ascending, none over another or beyond the size; owned */
 	size_t n_runs;
+	bool has_sums; /* `sums` is known: whoever read the content has hashed it on the way */
+	struct blob_sums sums;
 };
-#define BLOB_INIT                                         \
-	{                                                 \
-		BLOB_EMPTY, 0, NULL, -1, 0, NULL, NULL, 0 \
+#define BLOB_INIT                            \
+	{                                    \
+		.kind = BLOB_EMPTY, .fd = -1 \
 	}
 
 void blob_release(struct blob *b);
@@ -49,7 +58,7 @@ int blob_from_path(struct blob *b, int dirfd, const char *path, uint64_t size); 
  * size. The content is zeros where no run is.
  */
 int blob_from_runs(struct blob *b, int fd, struct blob_run *runs, size_t n, uint64_t size);
-/* A second blob of the same content. 0 or -ENOMEM. */
+/* A second blob of the same content, with the same sums. 0 or -ENOMEM. */
 int blob_copy(struct blob *b, const struct blob *from);
 
 /* Reading one blob piece by piece. The blob must outlive the reader. */

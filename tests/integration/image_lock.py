@@ -217,6 +217,7 @@ def main():
                 data = f.read()
             with open(path, "wb") as f:
                 f.write(damage(data))
+            shutil.rmtree(f"{CACHE}/unpacked")
             p = build("damaged", "--offline", ok=False)
             assert p.returncode == 1 and "the cache lacks 1 package (the first is two 2), and --offline forbids" in p.stderr, p.stderr
             p = run(*command(f"{TMP}/damaged", CACHE))
@@ -226,6 +227,33 @@ def main():
             assert short or "osbuilder: warning: package two: the cached file has SHA-256" in warnings[0], p.stderr
             assert {n: sha256(f"{TMP}/damaged/{n}") for n in OUTPUTS} == want
             check_store()
+
+    @case("a damaged unpacked package in the cache is said, never used, and made again")
+    def _():
+        path = cached("two").replace("/sha256/", "/unpacked/x86_64/")
+        size = os.path.getsize(path)
+        for damage in (lambda f: f.write(b"x"), lambda f: (f.seek(100000), f.write(b"x")), lambda f: f.truncate(size - 1),
+                       lambda f: f.truncate(0)):
+            with open(path, "r+b") as f:
+                damage(f)
+            out = f"{TMP}/unpacked-damage"
+            os.makedirs(out, exist_ok=True)
+            p = run(*command(out, CACHE, "--offline"))
+            assert p.stderr.startswith("osbuilder: warning: package two: its unpacked form in the cache is damaged: "), p.stderr
+            assert {n: sha256(f"{out}/{n}") for n in OUTPUTS} == want
+            assert os.path.getsize(path) == size and run(*command(out, CACHE, "--offline")).stderr == ""
+
+    @case("unpacked packages alone are enough, and so is a cache that nothing can be written to")
+    def _():
+        only = os.path.join(TMP, "only")
+        os.mkdir(only)
+        shutil.copytree(f"{CACHE}/unpacked", f"{only}/unpacked")
+        assert build("from-unpacked", "--offline", cache=only) == want
+        shutil.rmtree(f"{only}/unpacked")
+        shutil.copytree(f"{CACHE}/sha256", f"{only}/sha256", dirs_exist_ok=True)
+        with open(f"{only}/unpacked", "w", encoding="utf-8"):
+            pass  # a file where the directory would be
+        assert build("from-packages", "--offline", cache=only) == want
 
     @case("a recipe that asks for something else does not fit its lock")
     def _():

@@ -78,16 +78,23 @@ int file_out_open(struct file_out *o, int dirfd, const char *path, mode_t mode, 
 	return 0;
 }
 
-int file_out_commit(struct file_out *o, struct error *err)
+int file_out_publish(struct file_out *o, int *ret_fd, struct error *err)
 {
-	if (fsync(o->fd) < 0)
-		return error_sys(err, -errno, "fsync %s", o->name);
 	if (renameat(o->dirfd, o->tmp, o->dirfd, o->name) < 0)
 		return error_sys(err, -errno, "rename to %s", o->name);
 	free(o->tmp);
 	o->tmp = NULL;
+	if (ret_fd)
+		*ret_fd = fd_steal(&o->fd);
 	file_out_release(o);
 	return 0;
+}
+
+int file_out_commit(struct file_out *o, struct error *err)
+{
+	if (fsync(o->fd) < 0)
+		return error_sys(err, -errno, "fsync %s", o->name);
+	return file_out_publish(o, NULL, err);
 }
 
 void file_out_release(struct file_out *o)

@@ -32,6 +32,11 @@ struct file_out {
 	}
 int file_out_open(struct file_out *o, int dirfd, const char *path, mode_t mode, struct error *err);
 int file_out_commit(struct file_out *o, struct error *err);
+/*
+ * As commit, without fsync: for a file that its readers check, such as a cache's; after a power failure it may be empty or have holes.
+ * *ret_fd (may be NULL) is the file's descriptor, the caller's from now on.
+ */
+int file_out_publish(struct file_out *o, int *ret_fd, struct error *err);
 void file_out_release(struct file_out *o);
 #define _cleanup_file_out_ _cleanup_(file_out_release)
 /* All of it in one call. */

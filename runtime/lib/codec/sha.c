@@ -10,20 +10,23 @@
 
 #define SHA_READ_CHUNK (1u << 18)
 
+static const EVP_MD *md_of(enum sha_kind kind)
+{
+	return kind == SHA_KIND_512 ? EVP_sha512() : kind == SHA_KIND_1 ? EVP_sha1() : EVP_sha256();
+}
+
 int sha_begin(struct sha *s, enum sha_kind kind)
 {
+	/* Without a type libcrypto takes the last one again, which saves looking up its implementation. */
+	const bool again = s->set && s->kind == kind;
+
 	if (!s->ctx)
 		s->ctx = EVP_MD_CTX_new();
 	if (!s->ctx)
 		return -ENOMEM;
 	s->kind = kind;
-	return EVP_DigestInit_ex(s->ctx,
-				 kind == SHA_KIND_512 ? EVP_sha512()
-				 : kind == SHA_KIND_1 ? EVP_sha1()
-						      : EVP_sha256(),
-				 NULL) == 1
-		       ? 0
-		       : -EIO;
+	s->set = EVP_DigestInit_ex(s->ctx, again ? NULL : md_of(kind), NULL) == 1;
+	return s->set ? 0 : -EIO;
 }
 
 int sha_update(struct sha *s, const void *data, size_t len)
@@ -40,6 +43,7 @@ void sha_release(struct sha *s)
 {
 	EVP_MD_CTX_free(s->ctx);
 	s->ctx = NULL;
+	s->set = false;
 }
 
 int sha_of(enum sha_kind kind, const void *data, size_t len, uint8_t out[SHA_SIZE_MAX])

@@ -2,6 +2,7 @@
 #ifndef CODEC_SHA_H
 #define CODEC_SHA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
@@ -32,10 +33,11 @@ static inline uint32_t sha_size(enum sha_kind kind)
 struct sha {
 	enum sha_kind kind;
 	void *ctx; /* EVP_MD_CTX */
+	bool set;  /* ctx has been used for `kind`: beginning again is cheap */
 };
-#define SHA_INIT                   \
-	{                          \
-		SHA_KIND_256, NULL \
+#define SHA_INIT                          \
+	{                                 \
+		SHA_KIND_256, NULL, false \
 	}
 int sha_begin(struct sha *s, enum sha_kind kind); /* 0, -ENOMEM or -EIO */
 int sha_update(struct sha *s, const void *data, size_t len);

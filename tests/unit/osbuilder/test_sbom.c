@@ -212,7 +212,7 @@ static void test_unreadable(void **state)
 	blob_release(b);
 	assert_int_equal(blob_from_path(b, -1, "gone", 5), 0);
 	assert_true(sbom_collect(t, &s, &err) < 0);
-	assert_non_null(strstr(err.msg, "bill of materials: cannot open 'gone'"));
+	assert_non_null(strstr(err.msg, "bill of materials: /bin/agent: cannot open 'gone'"));
 	assert_null(s);
 }
 
