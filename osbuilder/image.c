@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "initrd.h"
 #include "measure.h"
 #include "output.h"
 #include "pass/pass.h"
@@ -17,14 +18,11 @@
 #include "sbom.h"
 #include "writer/dir.h"
 
-#define INITRD_GZIP_LEVEL 9
-
 void image_build_params_preset(struct image_build_params *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->recipes_dir = "recipes";
 	p->cache_dir = "build/cache";
-	p->gzip_level = INITRD_GZIP_LEVEL;
 	p->free_mib = -1;
 }
 
@@ -37,6 +35,7 @@ struct build {
 	struct output image, initrd;
 	struct sbom *sbom; /* of the tree; one for image and initrd */
 	struct sbom_out image_sbom, initrd_sbom;
+	enum writer_compression initrd_compression;
 	bool measured;
 	struct measure measure;
 	struct dir_out rootfs;
@@ -105,6 +104,12 @@ static int open_inputs(struct build *b, struct error *err)
 	b->m.filesystem = strdup(p->filesystem ? p->filesystem : b->recipe->filesystem);
 	if (!b->m.arch || !b->m.recipe || !b->m.filesystem)
 		return error_oom(err);
+	r = writer_compression(&writer_cpio,
+			       p->initrd_compression ? p->initrd_compression
+						     : b->recipe->initrd_compression,
+			       &b->initrd_compression, err);
+	if (r < 0)
+		return error_prefix(err, "initrd");
 	if (!writer_find(b->m.filesystem) || str_eq(b->m.filesystem, "cpio") ||
 	    str_eq(b->m.filesystem, "tar"))
 		return error_set(err, -EINVAL, "unknown file system '%s'", b->m.filesystem);
@@ -220,11 +225,11 @@ static int write_image(struct build *b, struct error *err)
 
 static int write_initrd(struct build *b, struct error *err)
 {
-	struct writer_params wp = { .epoch = b->p->epoch,
-				    .gzip_level = b->p->gzip_level,
-				    .progress = b->p->progress,
-				    .drop_xattrs = b->recipe->initrd_drop_xattrs };
-	struct writer_result res = { 0 };
+	const struct initrd_params ip = { .epoch = b->p->epoch,
+					  .compression = b->initrd_compression,
+					  .drop_xattrs = b->recipe->initrd_drop_xattrs,
+					  .agent_path = b->recipe->agent_path,
+					  .progress = b->p->progress };
 	char *fs = strdup("cpio");
 	int r;
 
@@ -242,7 +247,7 @@ static int write_initrd(struct build *b, struct error *err)
 	if (r == 0)
 		r = output_open(&b->initrd, b->p->initrd_out, err);
 	if (r == 0)
-		r = writer_cpio.write(b->tree, &wp, b->initrd.file.fd, 0, &res, err);
+		r = initrd_write(b->tree, &ip, b->initrd.file.fd, err);
 	if (r == -ENOTSUP)
 		return error_prefix(err, "initrd (the recipe may allow it by initrd.drop_xattrs)");
 	if (r < 0)

@@ -24,11 +24,11 @@ struct image_build_params {
 		*agent; /* path of the agent binary; not looked at when the recipe has no agent */
 	const char *arch;
 	const char *image_out, *initrd_out, *rootfs_out,
-		*tar_out;	/* at least one; NULL: not wanted */
-	const char *filesystem; /* overrides the recipe's; may be NULL */
-	const char *cache_dir;	/* any path; made absolute */
-	int64_t epoch;		/* SOURCE_DATE_EPOCH */
-	int gzip_level;		/* of the initrd, 1..12 */
+		*tar_out;		/* at least one; NULL: not wanted */
+	const char *filesystem;		/* overrides the recipe's; may be NULL */
+	const char *cache_dir;		/* any path; made absolute */
+	int64_t epoch;			/* SOURCE_DATE_EPOCH */
+	const char *initrd_compression; /* "none", "gzip", "zstd"; NULL: the recipe's */
 	bool offline;
 	enum lock_use lock;
 	struct recipe_choices choices; /* owned by whoever fills it */

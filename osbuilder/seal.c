@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "image.h"
 #include "image_read.h"
+#include "initrd.h"
 #include "measure.h"
 #include "output.h"
 #include "pass/pass.h"
@@ -16,9 +17,7 @@
 #include "writer/le.h"
 #include "writer/writer.h"
 
-#define SUMMARY_PATH "/var/lib/osbuilder/osbuilder.yaml"
-#define SUMMARY_MAX  (1u << 20)
-#define GZIP_LEVEL   9 /* of image_build() */
+#define SUMMARY_MAX (1u << 20)
 /* struct ext4_super_block (fs/ext4/ext4.h): s_free_blocks_count_lo, s_log_block_size, s_volume_name, ..._hi. */
 #define SB_POS	     1024
 #define SB_FREE_LO   12
@@ -105,7 +104,7 @@ static int read_params(struct seal *s, struct error *err)
 /* The line "  version: ..." behind "agent:" in osbuilder.yaml. A tree without such a file is left as it is. */
 static int update_summary(struct seal *s, struct error *err)
 {
-	struct tree_node *n = tree_resolve(s->tree, SUMMARY_PATH);
+	struct tree_node *n = tree_resolve(s->tree, INITRD_SUMMARY_PATH);
 	_cleanup_strbuf_ struct strbuf y = STRBUF_INIT;
 	_cleanup_free_ char *text = NULL;
 	char *at, *end;
@@ -210,13 +209,13 @@ static int write_disk(struct seal *s, struct error *err)
 
 static int write_initrd(struct seal *s, struct error *err)
 {
-	struct writer_params wp = { .epoch = s->m.epoch,
-				    .gzip_level = GZIP_LEVEL,
+	struct initrd_params ip = { .epoch = s->m.epoch,
+				    .agent_path = s->m.agent_path,
 				    .progress = s->p->progress };
-	struct writer_result res = { 0 };
-	int r;
+	int r = initrd_compression(s->image_fd, &ip.compression, err);
 
-	r = writer_cpio.write(s->tree, &wp, s->out.file.fd, 0, &res, err);
+	if (r == 0)
+		r = initrd_write(s->tree, &ip, s->out.file.fd, err);
 	if (r == 0)
 		begin_seal(s);
 	return r;

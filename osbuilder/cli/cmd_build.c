@@ -44,6 +44,8 @@ static const struct cli_option options[] = {
 	  CLI_STRING(struct build_args, r.p.image_out) },
 	{ "initrd", "FILE", "write an initrd and FILE.manifest.json",
 	  CLI_STRING(struct build_args, r.p.initrd_out) },
+	{ "initrd-compression", "NAME", "none, gzip or zstd (default: the recipe's)",
+	  CLI_STRING(struct build_args, r.p.initrd_compression) },
 	{ "rootfs", "DIR", "write the tree into a new directory",
 	  CLI_STRING(struct build_args, r.p.rootfs_out) },
 	{ "tar", "FILE", "write the tree as a tar file",

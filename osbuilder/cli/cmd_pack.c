@@ -14,7 +14,7 @@
 
 struct pack_args {
 	struct report_args report;
-	const char *format, *epoch;
+	const char *format, *epoch, *compression;
 	struct writer_params p;
 };
 
@@ -44,7 +44,7 @@ static int set_level(const struct cli_option *o, const char *value, void *args, 
 	uint64_t level = 0;
 	int r = cli_number(o, value, NULL, 0, LEVEL_MAX, &level, err);
 
-	a->p.gzip_level = (int)level;
+	a->p.level = (int)level;
 	return r;
 }
 
@@ -52,7 +52,9 @@ static const struct cli_option options[] = {
 	{ "format", "FORMAT", "of OUT, one of those below", CLI_STRING(struct pack_args, format) },
 	{ "free-mib", "N", "room beyond the content, ext4 (default: 0)", set_free },
 	{ "label", "TEXT", "name of the file system, at most 15 bytes", set_label },
-	{ "level", "N", "compression of formats that have it; 0 is none (default: 0)", set_level },
+	{ "compression", "NAME", "none, gzip or zstd (cpio) (default: none, with --level gzip)",
+	  CLI_STRING(struct pack_args, compression) },
+	{ "level", "N", "of compression; gzip 1 to 12, zstd 1 to 19 (default: 6, 3)", set_level },
 	{ "drop-xattrs", NULL,
 	  "leave extended attributes out where the format has no place for them",
 	  CLI_FLAG(struct pack_args, p.drop_xattrs) },
@@ -118,6 +120,11 @@ static int pack(const struct cli_command *c, int argc, char **argv, struct error
 	w = writer_find(a.format);
 	if (!w)
 		return error_set(err, -EINVAL, "pack: unknown format '%s'", a.format);
+	if (!a.compression)
+		a.compression = a.p.level ? "gzip" : "none";
+	r = writer_compression(w, a.compression, &a.p.compression, err);
+	if (r < 0)
+		return error_prefix(err, "pack");
 	r = cli_epoch(a.epoch, &a.p.epoch, err);
 	if (r < 0)
 		return r;

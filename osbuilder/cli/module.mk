@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library of all parts (the engine links it too), the program, and the image targets.
 OSBUILDER_SRCS := $(OSB_TREE_SRCS) $(OSB_SOURCE_SRCS) $(OSB_PASS_SRCS) $(OSB_RECIPE_SRCS) $(OSB_WRITER_SRCS) \
-	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c osbuilder/progress.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
+	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c osbuilder/initrd.c osbuilder/progress.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
 # What a program that links libosbuilder, libcodec and libbase needs.
 OSBUILDER_LDLIBS := -larchive -lelf $(OSB_WRITER_LDLIBS) -ljansson -lcrypto
 $(eval $(call lib,osbuilder,$(OSBUILDER_SRCS)))

@@ -7,10 +7,12 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "base/alloc.h"
 
 #define ZIN_CHUNK   65536u
+#define ZSTD_WINDOW 27
 #define GZIP_WINDOW (15 + 16) /* the largest window, gzip header and trailer: inflateInit2() */
 
 struct zin {
@@ -18,6 +20,8 @@ struct zin {
 	uint64_t pos; /* of the next read from the file */
 	bool gzip, ended;
 	z_stream zs;
+	ZSTD_DStream *zstd; /* and what of `in` it has not read */
+	ZSTD_inBuffer zstd_in;
 	struct archive *ar;
 	uint8_t in[ZIN_CHUNK];
 };
@@ -28,12 +32,16 @@ enum zin_kind zin_kind_of(const uint8_t m[ZIN_MAGIC])
 	static const struct {
 		const char *bytes;
 		size_t len;
-	} others[] = { { "\xfd\x37zXZ", 6 },	  { "BZh", 3 },
-		       { "\x28\xb5\x2f\xfd", 4 }, { "\x04\x22\x4d\x18", 4 },
-		       { "\x02\x21\x4c\x18", 4 }, { "\x5d\0\0", 3 } };
+	} others[] = { { "\xfd\x37zXZ", 6 },
+		       { "BZh", 3 },
+		       { "\x04\x22\x4d\x18", 4 },
+		       { "\x02\x21\x4c\x18", 4 },
+		       { "\x5d\0\0", 3 } };
 
 	if (m[0] == 0x1f && m[1] == 0x8b)
 		return ZIN_GZIP;
+	if (memcmp(m, "\x28\xb5\x2f\xfd", 4) == 0)
+		return ZIN_ZSTD;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (memcmp(m, others[i].bytes, others[i].len) == 0)
 			return ZIN_OTHER;
@@ -79,7 +87,6 @@ static int open_other(struct zin *z, struct error *err)
 	archive_read_support_filter_lz4(z->ar);
 	archive_read_support_filter_lzma(z->ar);
 	archive_read_support_filter_xz(z->ar);
-	archive_read_support_filter_zstd(z->ar);
 	archive_read_support_format_raw(z->ar);
 	if (archive_read_open(z->ar, z, NULL, read_file, NULL) != ARCHIVE_OK ||
 	    archive_read_next_header(z->ar, &entry) != ARCHIVE_OK)
@@ -102,6 +109,11 @@ int zin_open(int fd, uint64_t offset, enum zin_kind kind, struct zin **ret, stru
 		if (inflateInit2(&z->zs, GZIP_WINDOW) != Z_OK)
 			return error_oom(err);
 		z->gzip = true;
+	} else if (kind == ZIN_ZSTD) {
+		z->zstd = ZSTD_createDStream();
+		if (!z->zstd ||
+		    ZSTD_isError(ZSTD_DCtx_setParameter(z->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW)))
+			return error_oom(err);
 	} else {
 		r = open_other(z, err);
 	}
@@ -140,18 +152,46 @@ static ssize_t read_gzip(struct zin *z, void *buf, size_t len, struct error *err
 	return (ssize_t)(want - z->zs.avail_out);
 }
 
+static ssize_t read_zstd(struct zin *z, void *buf, size_t len, struct error *err)
+{
+	const size_t want = MIN(len, (size_t)1 << 30);
+	ZSTD_outBuffer o = { buf, want, 0 };
+	size_t left = 1;
+
+	while (!z->ended && o.pos < o.size) {
+		if (z->zstd_in.pos == z->zstd_in.size) {
+			const void *p;
+			la_ssize_t n = read_file(NULL, z, &p);
+
+			if (n <= 0)
+				return error_set(err, -EBADMSG, "compressed data is cut off");
+			z->zstd_in = (ZSTD_inBuffer){ p, (size_t)n, 0 };
+		}
+		left = ZSTD_decompressStream(z->zstd, &o, &z->zstd_in);
+		if (ZSTD_isError(left))
+			return error_set(err, -EBADMSG, "damaged compressed data: %s",
+					 ZSTD_getErrorName(left));
+		z->ended = left == 0;
+	}
+	return (ssize_t)o.pos;
+}
+
 ssize_t zin_read(struct zin *z, void *buf, size_t len, struct error *err)
 {
 	la_ssize_t n;
 
 	if (z->gzip)
 		return len ? read_gzip(z, buf, len, err) : 0;
+	if (z->zstd)
+		return read_zstd(z, buf, len, err);
 	n = archive_read_data(z->ar, buf, len);
 	return n < 0 ? la_fail(z, err) : (ssize_t)n;
 }
 
 uint64_t zin_end(const struct zin *z)
 {
+	if (z->zstd)
+		return z->pos - (z->zstd_in.size - z->zstd_in.pos);
 	return z->gzip ? z->pos - z->zs.avail_in : z->pos;
 }
 
@@ -161,6 +201,7 @@ void zin_free(struct zin *z)
 		return;
 	if (z->gzip)
 		inflateEnd(&z->zs);
+	ZSTD_freeDStream(z->zstd);
 	if (z->ar)
 		archive_read_free(z->ar);
 	free(z);

@@ -7,12 +7,12 @@
 #include "base/error.h"
 
 /*
- * Decompressing a part of a file piece by piece, in the process. A gzip part is exactly one member, checked against its CRC,
- * so that what follows it can be something else. Of the other formats (zstd, xz, bzip2, lzma, lz4: what libarchive knows) the
- * part is all the rest of the file.
+ * Decompressing a part of a file piece by piece, in the process. A gzip or zstd part is exactly one member or frame, checked against
+ * its checksum, so that what follows it can be something else. Of the other formats (xz, bzip2, lzma, lz4: what libarchive knows)
+ * the part is all the rest of the file. A zstd frame may want a window of at most 128 MiB, as the kernel's lib/decompress_unzstd.c.
  */
 
-enum zin_kind { ZIN_NONE, ZIN_GZIP, ZIN_OTHER };
+enum zin_kind { ZIN_NONE, ZIN_GZIP, ZIN_ZSTD, ZIN_OTHER };
 #define ZIN_MAGIC 6 /* bytes that zin_kind_of() wants */
 enum zin_kind zin_kind_of(const uint8_t magic[ZIN_MAGIC]);
 

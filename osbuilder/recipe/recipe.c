@@ -49,6 +49,7 @@ void recipe_free(struct recipe *r)
 	free(r->distro_version);
 	recipe_guest_release(r);
 	free(r->filesystem);
+	free(r->initrd_compression);
 	fd_close(r->dirfd);
 	free(r);
 }
@@ -109,6 +110,17 @@ static int read_image(struct toml_value *root, struct recipe *rc, struct error *
 		r = toml_get_bool(root, "image.measured", &rc->measured, err);
 	if (r >= 0)
 		r = toml_get_bool(root, "initrd.drop_xattrs", &rc->initrd_drop_xattrs, err);
+	if (r >= 0)
+		r = recipe_get_str(root, "initrd.compression", &rc->initrd_compression, err);
+	if (r >= 0 && rc->initrd_compression && !str_eq(rc->initrd_compression, "none") &&
+	    !str_eq(rc->initrd_compression, "gzip") && !str_eq(rc->initrd_compression, "zstd"))
+		r = toml_fail(toml_find(root, "initrd.compression"), err,
+			      "unknown compression '%s' (none, gzip and zstd are known)",
+			      rc->initrd_compression);
+	if (r >= 0 && !rc->initrd_compression) {
+		rc->initrd_compression = strdup("gzip");
+		r = rc->initrd_compression ? 0 : error_oom(err);
+	}
 	if (r >= 0 && !rc->filesystem) {
 		rc->filesystem = strdup("ext4");
 		r = rc->filesystem ? 0 : error_oom(err);

@@ -42,6 +42,7 @@
  *	measured = true				# a dm-verity partition, see disk/verity_seal.h; default false
  *
  *	[initrd]
+ *	compression = "gzip"			# or "zstd", "none"; default gzip
  *	drop_xattrs = true			# cpio cannot hold extended attributes: leave them out; default false: refuse them
  *
  *	[[source]]				# in order; see source/source.h
@@ -144,6 +145,7 @@ struct recipe {
 	char *filesystem;
 	uint64_t free_mib;
 	bool dax, measured;
+	char *initrd_compression; /* "none", "gzip", "zstd" */
 	bool initrd_drop_xattrs;
 	struct source_spec *sources;
 	size_t n_sources;

@@ -20,7 +20,7 @@
 #define FIELDS	    13u
 #define TRAILER	    "TRAILER!!!"
 #define CHUNK	    65536u
-#define STREAM_MAX  (UINT64_C(8) << 30) /* bytes that one compressed part may unpack to */
+#define STREAM_MAX  (UINT64_C(8) << 30) /* bytes that all compressed parts may unpack to */
 #define ENTRIES_MAX TREE_ENTRIES_MAX
 
 enum field { INO, MODE, UID, GID, NLINK, MTIME, FILESIZE, MAJ, MIN, RMAJ, RMIN, NAMESIZE, CHKSUM };
@@ -35,6 +35,7 @@ struct cpio {
 	int fd;
 	uint64_t pos, size; /* in the file */
 	struct zin *zin;    /* while in a compressed part */
+	uint64_t before;    /* bytes of compressed parts before this one */
 	uint64_t at;	    /* bytes of this part so far; plain: the position in the file */
 	struct link *links; /* of this archive */
 	size_t n_links, cap_links;
@@ -63,7 +64,7 @@ static ssize_t take(struct cpio *c, void *buf, size_t len, struct error *err)
 		n += (size_t)k;
 	}
 	c->at += n;
-	if (c->zin && c->at > STREAM_MAX)
+	if (c->zin && c->before + c->at > STREAM_MAX)
 		return error_set(err, -EFBIG, "unpacks to more than %llu bytes",
 				 (unsigned long long)STREAM_MAX);
 	return (ssize_t)n;
@@ -357,6 +358,7 @@ static int read_compressed(struct cpio *c, enum zin_kind kind, struct error *err
 		r = read_part(c, err);
 	if (r == 0)
 		c->pos = zin_end(c->zin);
+	c->before += c->at;
 	zin_free(c->zin);
 	c->zin = NULL;
 	return r;

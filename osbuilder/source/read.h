@@ -33,7 +33,7 @@ int source_read_erofs(struct tree *t, int fd, uint64_t offset, uint64_t size, st
 
 /*
  * An initrd as the kernel takes it (Documentation/driver-api/early-userspace/buffer-format.rst): "newc" archives one after
- * the other, zeros between them, each plain or in gzip members; or all of them compressed by zstd, xz or bzip2. Later
+ * the other, zeros between them, each plain, in gzip members or in zstd frames; or all of them compressed by xz or bzip2. Later
  * entries replace earlier ones. Unlike the kernel, what cannot be unpacked is an error.
  */
 int source_read_cpio(struct tree *t, int fd, struct error *err);

@@ -3,8 +3,9 @@
 
 #include <stdio.h>
 #include "base/alloc.h"
+#include "base/strbuf.h"
 #include "compat/z.h"
-#include "writer/gzpool.h"
+#include "writer/zpool.h"
 #include "writer/list.h"
 #include "writer/out.h"
 
@@ -12,34 +13,46 @@
  * cpio "newc" as the kernel unpacks it (Documentation/driver-api/early-userspace/buffer-format.rst, init/initramfs.c): a
  * header of "070701" and 13 fields of 8 hex digits, the name with its NUL, padding to 4, the content, padding to 4.
  *
- * Names come in walk order without leading slash, the root as ".". Inode numbers are assigned, dev is 0. Hard links are
- * written together where the last of them comes (all their directories exist by then), the content with the last, as cpio
- * does.
+ * Names come in walk order without leading slash, the root as ".". Inode numbers count from 1 in each archive, dev is 0. Hard
+ * links are written together where the last of them comes (all their directories exist by then), the content with the last, as
+ * cpio does.
  *
- * Compressed, the file is a row of gzip members, each a complete archive with trailer of about SEGMENT bytes: what the format
- * allows ("(\0* | cpio | gzip(cpio))*") and lets libdeflate, which has no streams, work in bounded memory and in several threads. A file larger than a segment is a member
- * of its own, and one larger than SEGMENT_MAX is streamed through zlib, which is three times slower. Where members end
- * depends on the tree alone. Hard links never span members.
+ * Compressed, the file is a row of gzip members or zstd frames, each a complete archive with trailer: what the format allows
+ * ("(\0* | cpio | gzip(cpio))*") and lets libdeflate, which has no streams, work in bounded memory and in several threads. Where
+ * one ends is decided by the entries in it alone: behind an entry whose name, hashed, is below its size in proportion to the wanted
+ * mean, and in front of one that would make it larger than four of them. So a file that changes changes its own member, rarely its
+ * neighbour, and no other. A larger entry is a member of its own, and one larger than SEGMENT_MAX is streamed, which for gzip
+ * (zlib) is three times slower. Hard links never span members.
+ *
+ * What params->late names comes last, in members of its own.
  */
 #define CPIO_HEAD    110u
 #define CPIO_TRAILER "TRAILER!!!"
 #define CPIO_END     512u /* archives are padded to it */
-#define SEGMENT	     (8u << 20)
 #define SEGMENT_MAX  (32u << 20)
-#define COPY_SIZE    (256u << 10)
+/* The mean of a member: zstd finds repetitions far away, and loses 2 % of size so. */
+#define MEAN_GZIP (2u << 20)
+#define MEAN_ZSTD (4u << 20)
+#define COPY_SIZE (256u << 10)
+#define LATE_MAX  8u
 
 struct cpio {
 	const struct writer_params *params;
 	struct wlist list;
-	struct wseed seed; /* never on: nothing in a cpio archive needs it */
 	struct out out;
 	struct tree_node *
 		*links;	  /* names of inodes with several: grouped by inode, in walk order inside */
 	size_t *link_end; /* by list index: end of the inode's group in links */
-	struct gzpool *pool;	     /* NULL when not compressed */
+	uint8_t *
+		layer; /* by list index: 0, or 1 + index of the last of `late` that has a name of it */
+	const struct tree_node *late[LATE_MAX];
+	unsigned n_late, layer_now;
+	uint64_t mean;		     /* size of members, uncompressed */
+	struct zpool *pool;	     /* NULL when not compressed */
 	struct z_stream_out *stream; /* set while a large file's member is open */
 	size_t seg_len;		     /* bytes of the member in the pool's buffer */
 	uint64_t member_len;	     /* uncompressed bytes of the member so far */
+	uint32_t ino;		     /* last number given in this archive */
 	uint8_t *copy;		     /* COPY_SIZE bytes */
 };
 
@@ -62,7 +75,7 @@ static int emit(struct cpio *c, const void *p, size_t n, struct error *err)
 		return out_add(&c->out, p, n, err);
 	if (c->stream)
 		return z_stream_write(c->stream, p, n, err);
-	memcpy(gzpool_buf(c->pool) + c->seg_len, p, n);
+	memcpy(zpool_buf(c->pool) + c->seg_len, p, n);
 	c->seg_len += n;
 	return 0;
 }
@@ -103,12 +116,18 @@ static int end_member(struct cpio *c, struct error *err)
 	if (r == 0 && c->stream)
 		r = z_stream_finish(c->stream, err);
 	else if (r == 0 && c->pool)
-		r = gzpool_submit(c->pool, c->seg_len, err);
+		r = zpool_submit(c->pool, c->seg_len, err);
 	z_stream_free(c->stream);
 	c->stream = NULL;
 	c->seg_len = 0;
 	c->member_len = 0;
+	c->ino = 0;
 	return r;
+}
+
+static enum z_kind kind_of(const struct cpio *c)
+{
+	return c->params->compression == WRITER_ZSTD ? Z_ZSTD : Z_GZIP;
 }
 
 /* Room for `size` more bytes that belong together: ends the member that they do not fit; streams what no member fits. */
@@ -119,15 +138,27 @@ static int begin_group(struct cpio *c, uint64_t size, struct error *err)
 
 	if (!c->pool)
 		return 0;
-	if (c->stream || (c->member_len && c->member_len + size + end > SEGMENT))
+	if (c->stream || (c->member_len && c->member_len + size + end > 4 * c->mean))
 		r = end_member(c, err);
 	if (r < 0)
 		return r;
 	if (size + end <= SEGMENT_MAX)
-		return gzpool_reserve(c->pool, c->seg_len + (size_t)(size + end)) ? 0
-										  : error_oom(err);
-	r = gzpool_flush(c->pool, err);
-	return r < 0 ? r : z_stream_new(c->params->gzip_level, sink, c, &c->stream, err);
+		return zpool_reserve(c->pool, c->seg_len + (size_t)(size + end)) ? 0
+										 : error_oom(err);
+	r = zpool_flush(c->pool, err);
+	return r < 0 ? r : z_stream_new(kind_of(c), c->params->level, sink, c, &c->stream, err);
+}
+
+/* Does the member end behind this entry of `size` bytes? FNV-1a, its bits mixed as in MurmurHash3. */
+static bool ends_here(const char *path, uint64_t size, uint64_t mean)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *path; path++)
+		h = (h ^ (uint8_t)*path) * UINT64_C(0x100000001b3);
+	h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return (h >> 32) * mean >> 32 < size;
 }
 
 static uint32_t clamp32(int64_t v)
@@ -140,6 +171,12 @@ static int emit_content(struct cpio *c, const struct blob *b, struct error *err)
 	_cleanup_blob_reader_ struct blob_reader rd = BLOB_READER_INIT;
 	int r = blob_reader_open(&rd, b, err);
 
+	if (r == 0 && c->pool && !c->stream) { /* begin_group() made room */
+		r = blob_reader_pread(&rd, 0, zpool_buf(c->pool) + c->seg_len, b->size, err);
+		c->seg_len += b->size;
+		c->member_len += b->size;
+		return r < 0 ? r : emit_zeros(c, pad4(c->member_len), err);
+	}
 	for (uint64_t off = 0; r == 0 && off < b->size;) {
 		size_t n = (size_t)MIN(b->size - off, (uint64_t)COPY_SIZE);
 
@@ -159,7 +196,7 @@ static int emit_entry(struct cpio *c, const struct tree_node *n, bool with_conte
 	bool link = S_ISLNK(in->mode), dev = S_ISCHR(in->mode) || S_ISBLK(in->mode);
 	char path[TREE_PATH_BUF];
 	const char *name = n->parent ? tree_path(n, path) + 1 : ".";
-	struct cpio_head h = { .ino = (uint32_t)in->mark,
+	struct cpio_head h = { .ino = c->ino,
 			       .mode = in->mode,
 			       .uid = in->uid,
 			       .gid = in->gid,
@@ -186,16 +223,29 @@ static int emit_entry(struct cpio *c, const struct tree_node *n, bool with_conte
 	return r;
 }
 
-static int check(const struct cpio *c, const struct tree_inode *in, struct error *err)
+/* What newc cannot hold: refused, or attributes left out and named. */
+static int check(const struct cpio *c, const struct tree_node *n, struct error *err)
 {
+	const struct tree_inode *in = n->inode;
+	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+	char path[TREE_PATH_BUF];
+
 	if (S_ISREG(in->mode) && in->content.size > UINT32_MAX)
 		return error_set(err, -EFBIG,
 				 "%llu bytes are too many for cpio newc, which ends at 4 GiB",
 				 (unsigned long long)in->content.size);
-	if (in->n_xattrs && !c->params->drop_xattrs)
+	if (!in->n_xattrs)
+		return 0;
+	if (!c->params->drop_xattrs)
 		return error_set(err, -ENOTSUP,
 				 "cpio newc cannot store its extended attribute \"%s\"",
 				 in->xattrs[0].name);
+	for (size_t i = 0; i < in->n_xattrs; i++)
+		if (strbuf_addf(&names, "%s%s", i ? ", " : "", in->xattrs[i].name) < 0)
+			return error_oom(err);
+	progress_warn(c->params->progress,
+		      "cpio newc cannot store extended attributes: %s loses %s", tree_path(n, path),
+		      names.buf);
 	return 0;
 }
 
@@ -206,22 +256,28 @@ static uint64_t entry_bound(const struct tree_inode *in, size_t names)
 	return n + (S_ISREG(in->mode) ? in->content.size : 0) + TREE_PATH_BUF;
 }
 
+/* All names of an inode, at the last of them. */
 static int emit_node(struct cpio *c, struct tree_node *n, struct error *err)
 {
 	const struct tree_inode *in = n->inode;
 	size_t names = S_ISDIR(in->mode) ? 1 : in->nlink, at = 0;
-	int r;
+	char path[TREE_PATH_BUF];
+	uint64_t start;
+	int r = check(c, n, err);
 
-	if (names > 1 && c->list.v[wlist_index(in)].last != n)
-		return 0;
-	r = check(c, in, err);
 	if (r == 0)
 		r = begin_group(c, entry_bound(in, names), err);
+	c->ino++;
+	start = c->member_len;
 	if (names > 1)
 		at = c->link_end[wlist_index(in)] - names;
 	for (size_t i = 0; r == 0 && i < names; i++)
 		r = emit_entry(c, names > 1 ? c->links[at + i] : n, i + 1 == names, err);
-	return r < 0 ? writer_blame(n, err) : 0;
+	if (r < 0)
+		return writer_blame(n, err);
+	if (c->pool && !c->stream && ends_here(tree_path(n, path), c->member_len - start, c->mean))
+		return end_member(c, err);
+	return 0;
 }
 
 struct walk {
@@ -229,11 +285,35 @@ struct walk {
 	struct error *err;
 };
 
+static unsigned layer_of(const struct cpio *c, const struct tree_node *n)
+{
+	unsigned layer = 0;
+
+	for (; n && c->n_late; n = n->parent)
+		for (unsigned i = layer; i < c->n_late; i++)
+			if (c->late[i] == n)
+				layer = i + 1;
+	return layer;
+}
+
 static int walk_emit(struct tree_node *n, void *data)
 {
 	struct walk *w = data;
+	const struct cpio *c = w->c;
+	size_t i = wlist_index(n->inode);
 
-	return emit_node(w->c, n, w->err);
+	if (!tree_is_dir(n) && c->list.v[i].last != n)
+		return 0;
+	return c->layer[i] == c->layer_now ? emit_node(w->c, n, w->err) : 0;
+}
+
+static int walk_layers(struct tree_node *n, void *data)
+{
+	struct cpio *c = data;
+	uint8_t *l = &c->layer[wlist_index(n->inode)];
+
+	*l = MAX(*l, (uint8_t)layer_of(c, n));
+	return 0;
 }
 
 static int walk_links(struct tree_node *n, void *data)
@@ -265,18 +345,38 @@ static int collect_links(struct cpio *c, struct tree *t, struct error *err)
 	return tree_walk(tree_root(t), walk_links, c);
 }
 
+/* Which inode goes into which part. */
+static int plan_layers(struct cpio *c, struct tree *t, struct error *err)
+{
+	c->layer = new0_array(uint8_t, c->list.n);
+	if (!c->layer)
+		return error_oom(err);
+	for (const char *const *p = c->params->late; p && *p; p++) {
+		const struct tree_node *n = tree_resolve(t, *p);
+
+		if (!n || n == tree_root(t))
+			continue;
+		if (c->n_late == LATE_MAX)
+			return error_set(err, -E2BIG, "more than %u parts of an initrd", LATE_MAX);
+		c->late[c->n_late++] = n;
+	}
+	return c->n_late ? tree_walk(tree_root(t), walk_layers, c) : 0;
+}
+
 static int cpio_open(struct cpio *c, struct tree *t, int fd, uint64_t offset, struct error *err)
 {
-	int level = c->params->gzip_level;
 	int r = wlist_build(t, &c->list, err);
 
+	c->mean = kind_of(c) == Z_ZSTD ? MEAN_ZSTD : MEAN_GZIP;
 	if (r == 0)
 		r = collect_links(c, t, err);
 	if (r == 0)
+		r = plan_layers(c, t, err);
+	if (r == 0)
 		r = out_open(&c->out, fd, offset, err);
-	c->out.threaded = !level;
-	if (r == 0 && level)
-		r = gzpool_open(level, 0, sink, c, &c->pool, err);
+	c->out.threaded = c->params->compression == WRITER_PLAIN;
+	if (r == 0 && c->params->compression != WRITER_PLAIN)
+		r = zpool_open(kind_of(c), c->params->level, 0, sink, c, &c->pool, err);
 	if (r < 0)
 		return r;
 	c->copy = malloc(COPY_SIZE);
@@ -289,7 +389,8 @@ static void cpio_release(struct cpio *c)
 	out_release(&c->out);
 	free(c->links);
 	free(c->link_end);
-	gzpool_free(c->pool);
+	free(c->layer);
+	zpool_free(c->pool);
 	z_stream_free(c->stream);
 	free(c->copy);
 }
@@ -304,10 +405,13 @@ static int cpio_write(struct tree *t, const struct writer_params *p, int fd, uin
 
 	c.out.progress = p->progress;
 	r = cpio_open(&c, t, fd, offset, err);
-	r = r < 0 ? r : tree_walk(tree_root(t), walk_emit, &w);
-	r = r < 0 ? r : end_member(&c, err);
+	for (; r == 0 && c.layer_now <= c.n_late; c.layer_now++) {
+		r = tree_walk(tree_root(t), walk_emit, &w);
+		if (r == 0 && c.member_len && (c.pool || c.layer_now == c.n_late))
+			r = end_member(&c, err);
+	}
 	if (r == 0 && c.pool)
-		r = gzpool_flush(c.pool, err);
+		r = zpool_flush(c.pool, err);
 	if (r < 0)
 		return r;
 	res.size = c.out.pos + c.out.len;
@@ -319,4 +423,4 @@ static int cpio_write(struct tree *t, const struct writer_params *p, int fd, uin
 	return r;
 }
 
-const struct writer_ops writer_cpio = { "cpio", cpio_write };
+const struct writer_ops writer_cpio = { "cpio", cpio_write, 1u << WRITER_GZIP | 1u << WRITER_ZSTD };

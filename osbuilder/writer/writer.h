@@ -16,7 +16,7 @@
  *
  *   ext4		the guest's root file system (ext4.c says which features)
  *   erofs	uncompressed; a container's root packed for a block device
- *   cpio	"newc", plain or in gzip members, for an initrd
+ *   cpio	"newc", plain, in gzip members or in zstd frames, for an initrd
  *   tar	pax interchange format (tar.c), for any tar program
  *
  * A tree that the format cannot hold is refused with the path of the entry; nothing is dropped silently. The region written
@@ -27,6 +27,8 @@
 
 #define WRITER_BLOCK	 4096u
 #define WRITER_SEED_SIZE 32
+
+enum writer_compression { WRITER_PLAIN, WRITER_GZIP, WRITER_ZSTD, WRITER_LZ4 };
 
 struct writer_params {
 	/*
@@ -40,14 +42,25 @@ struct writer_params {
 	 * wseed in list.h).
 	 */
 	const uint8_t *seed;
-	const char *label;	   /* volume name, at most 15 bytes; may be NULL */
-	uint64_t free_bytes;	   /* ext4: free space beyond what the tree needs */
-	uint32_t free_inodes;	   /* ext4: free inodes */
-	int gzip_level;		   /* cpio: 0 plain, else 1..12 */
+	const char *label;    /* volume name, at most 15 bytes; may be NULL */
+	uint64_t free_bytes;  /* ext4: free space beyond what the tree needs */
+	uint32_t free_inodes; /* ext4: free inodes */
+	enum writer_compression compression;
+	int level; /* of gzip (1 to 12) or zstd (1 to 19); 0: the usual one, see compat/z.h */
 	struct progress *progress; /* bytes written go to PROGRESS_WRITE; may be NULL */
 	/* tar: in order from where the descriptor stands, which may be a pipe; `offset` must be 0. */
 	bool stream;
-	bool drop_xattrs; /* cpio cannot hold extended attributes: leave them out instead of refusing the tree */
+	/*
+	 * cpio cannot hold extended attributes: leave them out, with a warning that names entry and attributes, instead of
+	 * refusing the tree.
+	 */
+	bool drop_xattrs;
+	/*
+	 * cpio: what comes behind everything else, each part in gzip members or zstd frames of its own, so that changing the last
+	 * leaves all bytes before it as they are. Paths ending with NULL, links followed; what is not there is passed over. May be
+	 * NULL.
+	 */
+	const char *const *late;
 };
 
 struct writer_result {
@@ -62,6 +75,7 @@ struct writer_ops {
 	const char *name;
 	int (*write)(struct tree *t, const struct writer_params *p, int fd, uint64_t offset,
 		     struct writer_result *ret, struct error *err);
+	unsigned compressions; /* bits of enum writer_compression, besides WRITER_PLAIN */
 };
 
 extern const struct writer_ops writer_ext4;
@@ -73,5 +87,9 @@ extern const struct writer_ops writer_tar;
 const struct writer_ops *writer_find(const char *name);
 /* All of them, from 0 on; NULL after the last. */
 const struct writer_ops *writer_at(size_t i);
+
+/* "none", "gzip", "zstd", "lz4"; -EINVAL for another name and for what this format does not have. */
+int writer_compression(const struct writer_ops *w, const char *name, enum writer_compression *ret,
+		       struct error *err);
 
 #endif

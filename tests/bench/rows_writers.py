@@ -80,7 +80,7 @@ def _(b):
     inputs(b)
     need("cpio", "gzip", "pigz")
     find = "cd root && find . | cpio --quiet -o -H newc"
-    ours = pack("cpio", "root.tar", "ours.cpio.gz", " --drop-xattrs --level 6")
+    ours = pack("cpio", "root.tar", "ours.cpio.gz", " --drop-xattrs --compression gzip")
     theirs = Cmd(f"({find} | gzip -9) > gzip.cpio.gz", "gzip.cpio.gz")
     pigz = Cmd(f"({find} | pigz -9) > pigz.cpio.gz", "pigz.cpio.gz")
     reps, b.reps = b.reps, min(b.reps, 2) # half a minute each
@@ -88,3 +88,15 @@ def _(b):
             {"find, cpio, gzip -9": (0.055, 0.1), "find, cpio, pigz -9": (None, None)})
     b.reps = reps
     b.size(name, os.path.getsize(b.path("ours.cpio.gz")), int(0.99 * os.path.getsize(b.path("gzip.cpio.gz"))), "size 0.99 of gzip's")
+
+
+@row("zstd initrd")
+def _(b):
+    name = "zstd initrd"
+    inputs(b)
+    need("cpio", "zstd")
+    ours = pack("cpio", "root.tar", "ours.cpio.zst", " --drop-xattrs --compression zstd")
+    plain = pack("cpio", "root.tar", "ours.cpio", " --drop-xattrs")
+    theirs = Cmd(f"{plain.line} 2>&1 && zstd -q -3 --single-thread -f ours.cpio -o zstd.cpio.zst", "ours.cpio", "zstd.cpio.zst")
+    compare(b, name, ours, {"the same cpio, zstd -3": theirs}, {"the same cpio, zstd -3": (1.1, 1.1)})
+    b.size(name, os.path.getsize(b.path("ours.cpio.zst")), int(1.03 * os.path.getsize(b.path("zstd.cpio.zst"))), "size within 3 % of zstd's")

@@ -86,7 +86,8 @@ def compare(tap, name, lines, tag, want, initrd=False):
 
 def main():
     names = ["ext4 by virtio-blk, both partition tables", "erofs on a second disk", "ext4 by virtio-blk, one partition table",
-             "ext4 by NVDIMM with DAX", "initrd of several gzip members"]
+             "ext4 by NVDIMM with DAX", "initrd of several gzip members",
+             "initrd of several zstd frames"]
     tap = Tap(len(names))
     if len(sys.argv) == 1:
         env = os.environ.get
@@ -127,8 +128,9 @@ def main():
                       (image, os.path.getsize(image)), "-device", "nvdimm,id=nv0,memdev=m0,unarmed=on"],
                      machine="q35,nvdimm=on", memory="512M,slots=2,maxmem=2G")
         compare(tap, names[3], lines, "ROOT", full)
-        lines = boot(kernel, "rdinit=/sbin/init", ["-initrd", os.path.join(d, "initrd.gz")])
-        compare(tap, names[4], lines, "ROOT", bare, initrd=True)
+        for name, initrd in zip(names[4:], ("initrd.gz", "initrd.zst")):
+            lines = boot(kernel, "rdinit=/sbin/init", ["-initrd", os.path.join(d, initrd)])
+            compare(tap, name, lines, "ROOT", bare, initrd=True)
     return 1 if tap.failed else 0
 
 

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import zlib
 
 import image_build as ib
 from image_build import case, run, Skip, as_user, sha, tool
@@ -270,7 +271,8 @@ def seal_cases():
     def _():
         agent, _ = other_agent()
         for name, args in (("measured", ["--measured"]), ("e", ["--fs", "erofs", "--measured"]),
-                           ("free", ["--free-mib", "5", "--no-dax", "--align-mib", "4"])):
+                           ("free", ["--free-mib", "5", "--no-dax", "--align-mib", "4"]),
+                           ("zstd", ["--initrd-compression", "zstd"]), ("plain", ["--initrd-compression", "none"])):
             got, want = ib.out_dir(f"{name}-got"), ib.out_dir(f"{name}-want")
             ib.build("agent", got, *args)
             ib.build("agent", want, *args, agent=agent)
@@ -278,6 +280,24 @@ def seal_cases():
                 osb("seal", "--agent", agent, f"{got}/{f}")
             same_files(want, got)
             osb("verify", f"{got}/kata-containers.img")
+
+    @case("initrds by gzip, zstd and not compressed hold the same; another agent changes the end of the file only")
+    def _():
+        for name, magic in (("read", b"\x1f\x8b"), ("zstd-got", b"\x28\xb5\x2f\xfd"), ("plain-got", b"0707")):
+            with open(f"{ib.TMP}/{name}/kata-containers-initrd.img", "rb") as f:
+                assert f.read(len(magic)) == magic, name
+        for kind in ("zstd", "plain"):
+            lines = diff(INITRD, f"{ib.TMP}/{kind}-got/kata-containers-initrd.img", "--times")
+            assert lines == (1, f"! /sbin/init: content differs\n! {SUMMARY}: content differs\n"), lines
+        with open(INITRD, "rb") as a, open(f"{ib.TMP}/sealed/kata-containers-initrd.img", "rb") as b:
+            old, new = a.read(), b.read()
+        same = next(i for i, (x, y) in enumerate(zip(old, new)) if x != y)
+        base = zlib.decompressobj(31)
+        head = base.decompress(old)
+        first = len(old) - len(base.unused_data)
+        assert b"dev/console" in head and b"\x7fELF" not in head and first <= same, (first, same)
+        p = ib.build("agent", ib.out_dir("bad"), "--initrd-compression", "lz4", ok=False)
+        assert p.stderr == "osbuilder: initrd: cpio cannot be compressed by lz4\n", p.stderr
 
     @case("seal --output leaves the image alone; with the old agent it is the image again")
     def _():

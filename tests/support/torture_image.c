@@ -93,9 +93,13 @@ static void disk(struct tree *t, const char *path, bool dax)
 	close(fd);
 }
 
-static void plain(const struct writer_ops *ops, struct tree *t, const char *path, int gzip)
+static void plain(const struct writer_ops *ops, struct tree *t, const char *path,
+		  enum writer_compression compression)
 {
-	struct writer_params p = { .epoch = TORTURE_EPOCH, .gzip_level = gzip };
+	static const char *const late[] = { "/data", "/links", "/sbin/init", NULL };
+	struct writer_params p = { .epoch = TORTURE_EPOCH,
+				   .compression = compression,
+				   .late = late };
 	struct writer_result res;
 	struct error err = ERROR_INIT;
 	int fd = create(path);
@@ -139,8 +143,9 @@ int main(int argc, char **argv)
 	}
 	disk(full, "dax.img", true);
 	disk(full, "plain.img", false);
-	plain(&writer_erofs, full, "root.erofs", 0);
-	plain(&writer_cpio, bare, "initrd.gz", 6);
+	plain(&writer_erofs, full, "root.erofs", WRITER_PLAIN);
+	plain(&writer_cpio, bare, "initrd.gz", WRITER_GZIP);
+	plain(&writer_cpio, bare, "initrd.zst", WRITER_ZSTD);
 	list(full, "full.list");
 	list(bare, "initrd.list");
 	tree_free(full);

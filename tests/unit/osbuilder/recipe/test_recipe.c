@@ -53,7 +53,7 @@ static void test_full(void **state)
 		"prune = [\"/usr/share/doc\"]\n" AGENT "link = \"/init\"\n"
 		"[distribution]\nname = \"Debian\"\nversion = \"12\"\n"
 		"[image]\nfilesystem = \"erofs\"\nfree_mib = 7\ndax = false\n"
-		"[initrd]\ndrop_xattrs = true\n"
+		"[initrd]\ndrop_xattrs = true\ncompression = \"zstd\"\n"
 		"[[source]]\ntype = \"deb\"\nsuites = [\"bookworm\"]\ncomponents = [\"main\"]\n"
 		"packages = [\"bash\", \"libc6:amd64\"]\nomit = [\"dpkg\"]\n"
 		"[[source]]\ntype = \"file\"\npath = \"f\"\ntarget = \"/etc/f\"\nmode = \"0600\"\n"
@@ -67,6 +67,7 @@ static void test_full(void **state)
 		fail_msg("%s", err.msg);
 	assert_string_equal(rc->name, "r");
 	assert_true(rc->merge_usr && !rc->dax && rc->initrd_drop_xattrs);
+	assert_string_equal(rc->initrd_compression, "zstd");
 	assert_string_equal(rc->filesystem, "erofs");
 	assert_int_equal(rc->free_mib, 7);
 	assert_string_equal(rc->agent_link, "/init");
@@ -137,6 +138,7 @@ static void test_defaults(void **state)
 	assert_int_equal(load(*state, HEAD AGENT, &rc, &err), 0);
 	assert_string_equal(rc->filesystem, "ext4");
 	assert_true(rc->dax && !rc->merge_usr && !rc->initrd_drop_xattrs);
+	assert_string_equal(rc->initrd_compression, "gzip");
 	assert_null(rc->agent_link);
 	assert_int_equal(rc->n_sources, 0);
 	recipe_free(rc);
@@ -218,6 +220,8 @@ static void test_bad(void **state)
 		{ "format = 1\n" AGENT, "'name' is missing" },
 		{ HEAD "agent = 1\n", "recipe.toml:3: agent: " },
 		{ HEAD AGENT "[initrd]\ndrop_xattrs = 1\n", "recipe.toml:6: initrd.drop_xattrs: " },
+		{ HEAD AGENT "[initrd]\ncompression = \"lz4\"\n",
+		  "recipe.toml:6: initrd.compression: unknown compression 'lz4'" },
 		{ HEAD "[agent]\n", "recipe.toml:3: agent: 'path' is missing" },
 		{ HEAD "[agent]\npath = \"sbin/init\"\n",
 		  "recipe.toml:4: agent.path: must be an absolute path" },

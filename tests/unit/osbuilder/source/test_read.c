@@ -68,7 +68,8 @@ static void round_trip(const struct writer_ops *ops, unsigned flags, int gzip)
 	char *dir = tool_tmpdir();
 	_cleanup_free_ char *path = path_in(dir, "image");
 
-	p.gzip_level = gzip;
+	p.compression = gzip ? WRITER_GZIP : WRITER_PLAIN;
+	p.level = gzip;
 	torture_write(ops, t, &p, path);
 	got = read_ok(path, ops->name);
 	assert_int_equal(tree_count(got), tree_count(t));
@@ -89,6 +90,28 @@ static void test_erofs(void **state)
 static void test_cpio_plain(void **state)
 {
 	round_trip(&writer_cpio, 0, 0);
+}
+
+static void test_cpio_zstd(void **state)
+{
+	_cleanup_tree_ struct tree *t = torture_tree(0), *got = NULL;
+	struct writer_params p = params;
+	char *dir = tool_tmpdir();
+	_cleanup_free_ char *path = path_in(dir, "image");
+
+	p.compression = WRITER_ZSTD;
+	torture_write(&writer_cpio, t, &p, path);
+	got = read_ok(path, "cpio");
+	assert_diff(t, got, &with_times, "");
+	/* frames, archives and zeros mix, as for the kernel */
+	free(tool_ok(
+		"cd %s && printf a > f && echo f | cpio --quiet -o -H newc > p && gzip -k p && "
+		"(cat p image; head -c 512 /dev/zero; cat p.gz image) > mix && mv mix image",
+		dir));
+	tree_free(got);
+	got = read_ok(path, "cpio");
+	assert_int_equal(tree_count(got), tree_count(t) + 1);
+	tool_rmdir(dir);
 }
 
 static void test_cpio_gzip(void **state)
@@ -405,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_erofs),
 		cmocka_unit_test(test_cpio_plain),
 		cmocka_unit_test(test_cpio_gzip),
+		cmocka_unit_test(test_cpio_zstd),
 		cmocka_unit_test(test_mke2fs),
 		cmocka_unit_test(test_mke2fs_ext2),
 		cmocka_unit_test(test_mkfs_erofs),

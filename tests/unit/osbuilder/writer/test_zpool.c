@@ -2,7 +2,7 @@
 #include <string.h>
 #include "base/strbuf.h"
 #include "support/cmocka_all.h"
-#include "writer/gzpool.h"
+#include "writer/zpool.h"
 
 static int collect(void *data, const void *bytes, size_t len, struct error *err)
 {
@@ -18,23 +18,23 @@ static int refuse(void *data, const void *bytes, size_t len, struct error *err)
 static void pack(unsigned threads, struct strbuf *out)
 {
 	struct error err = ERROR_INIT;
-	struct gzpool *p = NULL;
+	struct zpool *p = NULL;
 
-	assert_int_equal(gzpool_open(6, threads, collect, out, &p, &err), 0);
+	assert_int_equal(zpool_open(Z_GZIP, 6, threads, collect, out, &p, &err), 0);
 	for (size_t i = 0; i < 11; i++) {
 		size_t n = (11 - i) * (11 - i) * 20000;
-		uint8_t *b = gzpool_reserve(p, n);
+		uint8_t *b = zpool_reserve(p, n);
 
 		assert_non_null(b);
-		assert_ptr_equal(b, gzpool_buf(p));
+		assert_ptr_equal(b, zpool_buf(p));
 		for (size_t k = 0; k < n; k++)
 			b[k] = (uint8_t)(k * i >> 5);
-		assert_int_equal(gzpool_submit(p, n, &err), 0);
+		assert_int_equal(zpool_submit(p, n, &err), 0);
 		if (i == 5)
-			assert_int_equal(gzpool_flush(p, &err), 0);
+			assert_int_equal(zpool_flush(p, &err), 0);
 	}
-	assert_int_equal(gzpool_flush(p, &err), 0);
-	gzpool_free(p);
+	assert_int_equal(zpool_flush(p, &err), 0);
+	zpool_free(p);
 }
 
 static void threads_do_not_show(void **state)
@@ -57,19 +57,19 @@ static void threads_do_not_show(void **state)
 static void sink_errors_come_back(void **state)
 {
 	struct error err = ERROR_INIT;
-	struct gzpool *p = NULL;
+	struct zpool *p = NULL;
 
-	assert_int_equal(gzpool_open(0, 2, refuse, NULL, &p, &err), -EINVAL);
-	assert_int_equal(gzpool_open(1, 3, refuse, NULL, &p, &err), 0);
-	memcpy(gzpool_reserve(p, 3), "abc", 3);
-	assert_int_equal(gzpool_submit(p, 3, &err), 0);
-	assert_int_equal(gzpool_flush(p, &err), -ENOSPC);
+	assert_int_equal(zpool_open(Z_GZIP, 13, 2, refuse, NULL, &p, &err), -EINVAL);
+	assert_int_equal(zpool_open(Z_GZIP, 1, 3, refuse, NULL, &p, &err), 0);
+	memcpy(zpool_reserve(p, 3), "abc", 3);
+	assert_int_equal(zpool_submit(p, 3, &err), 0);
+	assert_int_equal(zpool_flush(p, &err), -ENOSPC);
 	assert_string_equal(err.msg, "the sink is full");
 	/* Freed with a member under way. */
-	memcpy(gzpool_reserve(p, 3), "abc", 3);
-	assert_int_equal(gzpool_submit(p, 3, &err), 0);
-	gzpool_free(p);
-	gzpool_free(NULL);
+	memcpy(zpool_reserve(p, 3), "abc", 3);
+	assert_int_equal(zpool_submit(p, 3, &err), 0);
+	zpool_free(p);
+	zpool_free(NULL);
 }
 
 int main(void)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "writer/gzpool.h"
+#include "writer/zpool.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <unistd.h>
 #include "base/alloc.h"
+
+/* More slots than threads, so that none waits while one is filled and the oldest is a long one. */
+#define SPARE 2
 
 struct slot {
 	struct z_packer *z;
@@ -19,8 +22,8 @@ struct slot {
 	struct error err;
 };
 
-struct gzpool {
-	struct slot slots[GZPOOL_THREADS_MAX];
+struct zpool {
+	struct slot slots[ZPOOL_THREADS_MAX + SPARE];
 	unsigned n, cur; /* a ring: the slot after `cur` is the oldest */
 	z_sink_fn sink;
 	void *data;
@@ -35,7 +38,7 @@ static void *slot_run(void *arg)
 }
 
 /* Waits for the slot's member and passes it on. */
-static int slot_finish(struct gzpool *p, struct slot *s, struct error *err)
+static int slot_finish(struct zpool *p, struct slot *s, struct error *err)
 {
 	if (!s->pending)
 		return 0;
@@ -47,42 +50,42 @@ static int slot_finish(struct gzpool *p, struct slot *s, struct error *err)
 	return p->sink(p->data, s->out, s->out_len, err);
 }
 
-int gzpool_open(int level, unsigned threads, z_sink_fn sink, void *data, struct gzpool **ret,
-		struct error *err)
+int zpool_open(enum z_kind kind, int level, unsigned threads, z_sink_fn sink, void *data,
+	       struct zpool **ret, struct error *err)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	struct gzpool *p = new0(struct gzpool);
+	struct zpool *p = new0(struct zpool);
 	int r = 0;
 
 	if (!p)
 		return error_oom(err);
 	p->n = threads ? threads : cpus > 0 ? (unsigned)cpus : 1;
-	p->n = MIN(p->n, (unsigned)GZPOOL_THREADS_MAX);
+	p->n = MIN(p->n, (unsigned)ZPOOL_THREADS_MAX) + SPARE;
 	p->sink = sink;
 	p->data = data;
 	for (unsigned i = 0; r == 0 && i < p->n; i++)
-		r = z_packer_new(level, &p->slots[i].z, err);
+		r = z_packer_new(kind, level, &p->slots[i].z, err);
 	if (r < 0) {
-		gzpool_free(p);
+		zpool_free(p);
 		return r;
 	}
 	*ret = p;
 	return 0;
 }
 
-uint8_t *gzpool_reserve(struct gzpool *p, size_t size)
+uint8_t *zpool_reserve(struct zpool *p, size_t size)
 {
 	struct slot *s = &p->slots[p->cur];
 
 	return array_reserve(&s->in, &s->cap, size, 1) < 0 ? NULL : s->in;
 }
 
-uint8_t *gzpool_buf(struct gzpool *p)
+uint8_t *zpool_buf(struct zpool *p)
 {
 	return p->slots[p->cur].in;
 }
 
-int gzpool_submit(struct gzpool *p, size_t len, struct error *err)
+int zpool_submit(struct zpool *p, size_t len, struct error *err)
 {
 	struct slot *s = &p->slots[p->cur];
 
@@ -95,7 +98,7 @@ int gzpool_submit(struct gzpool *p, size_t len, struct error *err)
 	return slot_finish(p, &p->slots[p->cur], err);
 }
 
-int gzpool_flush(struct gzpool *p, struct error *err)
+int zpool_flush(struct zpool *p, struct error *err)
 {
 	int r = 0;
 
@@ -104,7 +107,7 @@ int gzpool_flush(struct gzpool *p, struct error *err)
 	return r;
 }
 
-void gzpool_free(struct gzpool *p)
+void zpool_free(struct zpool *p)
 {
 	if (!p)
 		return;
