@@ -74,17 +74,17 @@ static const struct cli_option options[] = {
 	{ NULL },
 };
 
-static int read_and_build(const struct cli_command *c, int argc, char **argv, struct build_args *a,
-			  struct error *err)
+/* 1: help was printed. */
+static int read_args(const struct cli_command *c, int argc, char **argv, struct build_args *a,
+		     struct error *err)
 {
-	_cleanup_report_ struct report report = REPORT_INIT;
 	struct image_build_params *p = &a->r.p;
 	int r;
 
 	recipe_args_preset(&a->r);
 	r = cli_read(c, argc, argv, a, err);
 	if (r)
-		return r < 0 ? r : 0;
+		return r;
 	r = recipe_args_finish(&a->r, c, err);
 	if (r < 0)
 		return r;
@@ -95,21 +95,23 @@ static int read_and_build(const struct cli_command *c, int argc, char **argv, st
 		return error_set(err, -EINVAL, "build: --locked and --no-lock exclude each other");
 	p->lock = a->locked ? LOCK_USE_NEED : a->no_lock ? LOCK_USE_NONE : LOCK_USE_AUTO;
 	r = cli_epoch(a->epoch, &p->epoch, err);
-	if (r >= 0)
-		r = report_open(&report, &a->r.report, c, err);
-	if (r < 0)
-		return r;
-	p->progress = &report.progress;
-	return report_finish(&report, c, image_build(p, err), err);
+	return r < 0 ? r : 0;
 }
 
 static int build(const struct cli_command *c, int argc, char **argv, struct error *err)
 {
+	_cleanup_report_ struct report report = REPORT_INIT;
 	struct build_args a = { 0 };
-	int r = read_and_build(c, argc, argv, &a, err);
+	int r = read_args(c, argc, argv, &a, err);
 
+	if (r == 0)
+		r = report_open(&report, &a.r.report, c, err);
+	if (r == 0) {
+		a.r.p.progress = &report.progress;
+		r = report_finish(&report, c, image_build(&a.r.p, err), err);
+	}
 	recipe_choices_release(&a.r.p.choices);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 const struct cli_command cli_build = {
