@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "hint.h"
 #include "initrd.h"
 #include "measure.h"
 #include "output.h"
@@ -69,11 +70,16 @@ static int check_wanted(const struct build *b, struct error *err)
 			"recipe '%s' has no agent: only --rootfs and --tar can be made of it",
 			b->recipe->name);
 	if (b->recipe->agent_path && !p->agent)
-		return error_set(err, -EINVAL, "recipe '%s' has an agent: --agent is missing",
-				 b->recipe->name);
+		return error_hint(err,
+				  error_set(err, -EINVAL,
+					    "recipe '%s' has an agent: --agent is missing",
+					    b->recipe->name),
+				  HINT_AGENT);
 	/* dir_out_write() looks again; this says it before the packages are fetched */
 	if (p->rootfs_out && faccessat(AT_FDCWD, p->rootfs_out, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return error_set(err, -EEXIST, "'%s' exists already", p->rootfs_out);
+		return error_hint(err,
+				  error_set(err, -EEXIST, "'%s' exists already", p->rootfs_out),
+				  HINT_EXISTS);
 	return 0;
 }
 
@@ -94,10 +100,8 @@ static int open_inputs(struct build *b, struct error *err)
 	if (b->recipe->agent_path) {
 		b->agent_fd = open(p->agent, O_RDONLY | O_CLOEXEC);
 		if (b->agent_fd < 0)
-			return error_hint(
-				err, error_sys(err, -errno, "agent '%s'", p->agent),
-				"make builds it as build/guest/bin/kata-agent; for another "
-				"architecture: make ARCH=ARCH");
+			return error_hint(err, error_sys(err, -errno, "agent '%s'", p->agent),
+					  HINT_AGENT);
 	}
 	b->m.arch = strdup(p->arch);
 	b->m.recipe = strdup(b->recipe->name);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "compat/elf.h"
+#include "hint.h"
 #include "sbom.h"
 
 int output_open(struct output *o, const char *path, struct error *err)
@@ -22,6 +23,8 @@ int output_open(struct output *o, const char *path, struct error *err)
 	if (!o->manifest_path)
 		return error_oom(err);
 	r = file_out_open(&o->file, AT_FDCWD, path, 0644, err);
+	if (r == -ENOENT)
+		return error_hint(err, r, HINT_DIRECTORY);
 	if (r == 0)
 		r = file_out_open(&o->manifest, AT_FDCWD, o->manifest_path, 0644, err);
 	return r;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "codec/toml.h"
+#include "hint.h"
 
 static size_t count_wanted(const struct recipe *rc)
 {
@@ -40,10 +41,8 @@ static int check_fits(const struct lock *l, const struct recipe *rc, const char 
 		return error_set(err, -ESTALE, "'%s' is for recipe '%s' on %s", l->file, l->recipe,
 				 l->arch);
 	if (l->n != count_wanted(rc))
-		return error_set(err, -ESTALE,
-				 "'%s' has %zu sources, the recipe has %zu (make it again by "
-				 "osbuilder lock)",
-				 l->file, l->n, count_wanted(rc));
+		return error_set(err, -ESTALE, "'%s' has %zu sources, the recipe has %zu", l->file,
+				 l->n, count_wanted(rc));
 	for (size_t i = 0; i < rc->n_sources; i++) {
 		int r;
 
@@ -76,7 +75,8 @@ int recipe_lock_load(const struct image_build_params *p, const struct recipe *rc
 	if (faccessat(AT_FDCWD, path, F_OK, 0) < 0 && errno == ENOENT) {
 		if (p->lock == LOCK_USE_AUTO)
 			return 0;
-		return error_set(err, -ENOENT, "there is no '%s' (osbuilder lock makes it)", path);
+		return error_hint(err, error_set(err, -ENOENT, "there is no '%s'", path),
+				  HINT_MAKE_LOCK);
 	}
 	if (rc->extra_packages.n) {
 		progress_warn(p->progress, "'%s' is not used: it has no extra packages", path);

@@ -139,6 +139,8 @@ const char *cli_hint(const struct error *err)
 	case EDQUOT:
 		return "free some space where the outputs and the cache are, or choose other places "
 		       "(--cache for the cache)";
+	case ESTALE:
+		return "make the lock file again: osbuilder lock, with the same --recipe and --arch";
 	case EROFS:
 		return "choose an output or cache on a file system that can be written to";
 	case EMFILE:

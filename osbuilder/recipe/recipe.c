@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "codec/toml.h"
+#include "hint.h"
 #include "recipe/parts.h"
 
 static void items_release(struct recipe_items *items)
@@ -214,9 +215,11 @@ int recipe_load(const char *name, const char *recipes_dir, struct recipe **ret, 
 		return error_oom(err);
 	rc->dirfd = open_dir_of(rc->file);
 	if (rc->dirfd == -ENOENT && !strchr(name, '/'))
-		return error_set(err, -ENOENT,
-				 "unknown recipe '%s': no directory of that name in %s", name,
-				 recipes_dir);
+		return error_hint(err,
+				  error_set(err, -ENOENT,
+					    "unknown recipe '%s': no directory of that name in %s",
+					    name, recipes_dir),
+				  HINT_RECIPES);
 	if (rc->dirfd < 0)
 		return error_sys(err, rc->dirfd, "recipe '%s'", name);
 	r = toml_load(AT_FDCWD, rc->file, &doc, err);

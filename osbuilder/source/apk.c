@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "codec/rsa.h"
+#include "hint.h"
 #include "source/fetch.h"
 #include "source/package.h"
 
@@ -270,10 +271,12 @@ static int take_all(struct wants *w, struct lock_packages *ret, struct error *er
 		else
 			r = take_local(w, d, ret, err);
 		if (r == 0 && !d->done && w->env->offline)
-			r = error_set(err, -ENOENT,
-				      "the cache has no copy of '%s/%s', and --offline forbids "
-				      "fetching it",
-				      d->repo, d->name);
+			r = error_hint(err,
+				       error_set(err, -ENOENT,
+						 "the cache has no copy of '%s/%s', and --offline "
+						 "forbids fetching it",
+						 d->repo, d->name),
+				       HINT_OFFLINE);
 		if (r < 0)
 			return error_prefix(err, "package %s-%s", d->p->name, d->p->version);
 		remote += !d->done;

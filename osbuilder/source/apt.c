@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/process.h"
+#include "hint.h"
 
 /* libapt's helper program of the package apt; downloads single files and checks their hashes. */
 #define APT_HELPER	  "/usr/lib/apt/apt-helper"
@@ -238,6 +239,13 @@ static const char *first_error(char *text)
 	return best ? best : last;
 }
 
+static const char *hint_of(const char *said)
+{
+	if (strstr(said, "NO_PUBKEY") || strstr(said, "is not signed"))
+		return HINT_KEYRING;
+	return strstr(said, "Failed to fetch") || strstr(said, "resolv") ? HINT_NETWORK : NULL;
+}
+
 /* Runs one of apt's programs with the private root's configuration. */
 static int apt_run(const struct apt_root *a, const char *program, const struct strv *args,
 		   struct strbuf *out, struct error *err)
@@ -245,6 +253,7 @@ static int apt_run(const struct apt_root *a, const char *program, const struct s
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_strv_ struct strv argv = STRV_INIT, env = STRV_INIT;
 	struct process_params p;
+	const char *said;
 	int status, r;
 
 	if (strv_add(&argv, program) < 0 || strv_add(&argv, "-qq") < 0 ||
@@ -264,10 +273,12 @@ static int apt_run(const struct apt_root *a, const char *program, const struct s
 	p.envp = env.v;
 	r = process_run(&p, out, &text, &status, err);
 	if (r < 0)
-		return error_prefix(err, "apt is needed to fetch Debian packages");
-	if (process_exit_code(status) != 0)
-		return error_set(err, -EIO, "apt: %s", first_error(text.buf));
-	return 0;
+		return error_hint(err, error_prefix(err, "apt is needed to fetch Debian packages"),
+				  HINT_APT);
+	if (process_exit_code(status) == 0)
+		return 0;
+	said = first_error(text.buf);
+	return error_hint(err, error_set(err, -EIO, "apt: %s", said), hint_of(said));
 }
 
 /* The part of the URI behind the longest base that it starts with; NULL for none. */
@@ -426,9 +437,12 @@ int apt_resolve(const struct source_spec *s, const struct source_env *env,
 	if (r < 0)
 		return r;
 	if (env->offline && !a.has_lists)
-		return error_set(
-			err, -ENOENT,
-			"the cache has no package lists, and --offline forbids fetching them");
+		return error_hint(
+			err,
+			error_set(err, -ENOENT,
+				  "the cache has no package lists, and --offline forbids fetching "
+				  "them"),
+			HINT_OFFLINE);
 	if (!env->offline) {
 		r = update(&a, env->arch, err);
 		if (r < 0)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/strbuf.h"
+#include "hint.h"
 
 #define APT_HELPER    "/usr/lib/apt/apt-helper" /* Debian's apt, 1.1 and later */
 #define FILES_AT_ONCE 256 /* in one run of it: keeps the command line well below ARG_MAX */
@@ -48,10 +49,13 @@ static int download(const char *url, const char *path, struct error *err)
 	p.argv = argv.v;
 	r = process_run(&p, NULL, &text, &status, err);
 	if (r < 0)
-		return error_prefix(err, "apt is needed to fetch '%s'", url);
+		return error_hint(err, error_prefix(err, "apt is needed to fetch '%s'", url),
+				  HINT_APT);
 	if (process_exit_code(status) != 0) {
 		unlink(tmp);
-		return error_set(err, -EIO, "cannot fetch '%s': %s", url, last_line(&text));
+		return error_hint(
+			err, error_set(err, -EIO, "cannot fetch '%s': %s", url, last_line(&text)),
+			HINT_NETWORK);
 	}
 	if (rename(tmp, path) < 0) {
 		r = -errno;
@@ -77,9 +81,12 @@ static int open_remote(const struct source_env *env, const char *url, const char
 	if (!fresh || env->offline)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && env->offline)
-		return error_set(err, -ENOENT,
-				 "the cache has no copy of '%s', and --offline forbids fetching it",
-				 url);
+		return error_hint(err,
+				  error_set(err, -ENOENT,
+					    "the cache has no copy of '%s', and --offline forbids "
+					    "fetching it",
+					    url),
+				  HINT_OFFLINE);
 	if (fd < 0) {
 		r = download(url, path, err);
 		if (r < 0)
@@ -163,7 +170,9 @@ static int fetch_some(struct fetch_item *items, size_t n, size_t *at, struct err
 	p.argv = argv.v;
 	r = process_run(&p, NULL, &text, &status, err);
 	if (r < 0)
-		return error_prefix(err, "apt is needed to fetch '%s'", items[begin].url);
+		return error_hint(
+			err, error_prefix(err, "apt is needed to fetch '%s'", items[begin].url),
+			HINT_APT);
 	if (process_exit_code(status) != 0 && why)
 		error_set(why, -EIO, "%s", last_line(&text));
 	for (size_t i = begin; i < *at; i++)

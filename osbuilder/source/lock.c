@@ -247,7 +247,6 @@ int lock_check(const struct lock *l, const struct lock_source *ls, const struct 
 	if (!what.len)
 		return 0;
 	return error_set(err, -ESTALE,
-			 "the recipe asks for something else than '%s' was made for:%.600s "
-			 "(make it again by osbuilder lock)",
+			 "the recipe asks for something else than '%s' was made for:%.600s",
 			 l->file, what.buf);
 }

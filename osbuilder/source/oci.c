@@ -231,9 +231,7 @@ static int check_lock(const struct source_spec *s, const struct source_env *env,
 {
 	if (!env->lock || str_eq(env->lock->digest, image->manifest.digest))
 		return 0;
-	return error_set(err, -ESTALE,
-			 "'%s': the image is not the one of the lock file: +%s -%s (make it again "
-			 "by osbuilder lock)",
+	return error_set(err, -ESTALE, "'%s': the image is not the one of the lock file: +%s -%s",
 			 s->path, image->manifest.digest, env->lock->digest);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "hint.h"
 #include "source/package.h"
 #include "source/unpacked.h"
 
@@ -216,11 +217,13 @@ static int fetch_missing(struct pool *p, const struct source_spec *s, struct err
 	if (!n)
 		return 0;
 	if (p->env->offline)
-		return error_set(
-			err, -ENOENT,
-			"the cache lacks %zu package%s (the first is %s %s), and --offline "
-			"forbids fetching",
-			n, n == 1 ? "" : "s", want[0]->name, want[0]->version);
+		return error_hint(
+			err,
+			error_set(err, -ENOENT,
+				  "the cache lacks %zu package%s (the first is %s %s), and "
+				  "--offline forbids fetching",
+				  n, n == 1 ? "" : "s", want[0]->name, want[0]->version),
+			HINT_OFFLINE);
 	progress_begin(p->env->progress, PROGRESS_FETCH, p->ops->type, n, bytes);
 	r = p->ops->fetch(s, p->env, &p->store, want, n, err);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "base/strbuf.h"
 #include "codec/toml.h"
+#include "hint.h"
 #include "source/fetch.h"
 #include "source/owner.h"
 #include "source/package.h"
@@ -182,7 +183,7 @@ static int run(const struct rpm_root *root, const struct strv *argv, struct strb
 	p.cwd = root->dir;
 	r = process_run(&p, out, text, &status, err);
 	if (r < 0)
-		return error_prefix(err, RPM_NEEDED);
+		return error_hint(err, error_prefix(err, RPM_NEEDED), HINT_DNF);
 	*ret_exit = process_exit_code(status);
 	return 0;
 }
@@ -453,10 +454,13 @@ static int rpm_resolve(const struct source_spec *s, const struct source_env *env
 	if (!env->offline)
 		return resolve_online(&root, ret, err);
 	r = read_record(&root, ret, err);
-	return r == -ENOENT ? error_set(err, r,
-					"the cache does not know the packages of these wishes, and "
-					"--offline forbids asking the repositories")
-			    : r;
+	if (r != -ENOENT)
+		return r;
+	return error_hint(err,
+			  error_set(err, r,
+				    "the cache does not know the packages of these wishes, and "
+				    "--offline forbids asking the repositories"),
+			  HINT_OFFLINE);
 }
 
 /* Exactly these, without what they need. */

@@ -185,7 +185,7 @@ def main():
         os.rename(LOCK, LOCK + ".away")
         p = build("refused", "--locked", ok=False)
         assert p.returncode == 1 and p.stderr == \
-            f"osbuilder: recipe 'locked': there is no '{LOCK}' (osbuilder lock makes it)\n", p.stderr
+            f"osbuilder: recipe 'locked': there is no '{LOCK}'\nhint: osbuilder lock makes it, with the same --recipe and --arch\n", p.stderr
         assert build("without") == want
         os.rename(LOCK + ".away", LOCK)
 
@@ -259,7 +259,7 @@ def main():
     def _():
         write_recipe('"one", "two", "three"')
         p = build("drift", ok=False)
-        assert p.returncode == 1 and f"asks for something else than '{LOCK}' was made for: +two (make it again" in p.stderr, p.stderr
+        assert p.returncode == 1 and f"asks for something else than '{LOCK}' was made for: +two\nhint: make the lock file again" in p.stderr, p.stderr
         write_recipe('"one", "three"')
 
     @case("what is not offered any more is listed")

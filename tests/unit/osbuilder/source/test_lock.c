@@ -102,7 +102,7 @@ static void test_check(void **state)
 	assert_int_equal(strv_adds(&s.packages, "b", "c", NULL), 0);
 	assert_int_equal(lock_check(&l, &l.sources[0], &s, &err), -ESTALE);
 	assert_string_equal(err.msg, "the recipe asks for something else than 'lock.toml' was made "
-				     "for: +c -a (make it again by osbuilder lock)");
+				     "for: +c -a");
 	strv_release(&s.suites);
 	strv_release(&s.components);
 	strv_release(&s.packages);
@@ -167,9 +167,9 @@ static void test_check_kinds(void **state)
 	assert_int_equal(strv_adds(&s.repositories, "http://y", NULL), 0);
 	assert_int_equal(strv_adds(&s.packages, "/usr/bin/a", NULL), 0);
 	assert_int_equal(lock_check(&l, &l.sources[0], &s, &err), -ESTALE);
-	assert_non_null(strstr(err.msg, ": +http://y -http://x/$basearch/?a&b +10 -9 ("));
+	assert_non_null(strstr(err.msg, ": +http://y -http://x/$basearch/?a&b +10 -9"));
 	assert_int_equal(lock_check(&l, &l.sources[1], &image, &err), -ESTALE);
-	assert_non_null(strstr(err.msg, ": +v2 -v1 ("));
+	assert_non_null(strstr(err.msg, ": +v2 -v1"));
 	assert_int_equal(lock_check(&l, &l.sources[1], &s, &err), -ESTALE);
 	strv_release(&s.repositories);
 	strv_release(&s.packages);
