@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 
 #define SYSTEM_ID_MAX 999 /* SYS_UID_MAX: systemd-sysusers goes down from here */
+#define SYSTEM_ID_MIN 101 /* below are numbers that distributions give away themselves */
 #define ID_NONE	      UINT32_MAX
 
 static const char *const sysusers_dirs[] = { "usr/lib/sysusers.d", "etc/sysusers.d" };
@@ -332,7 +333,7 @@ static int read_all_sysusers(struct resolver *r, struct error *err)
 
 static int free_id(const struct resolver *r, struct error *err)
 {
-	for (uint32_t id = SYSTEM_ID_MAX; id > 0; id--)
+	for (uint32_t id = SYSTEM_ID_MAX; id >= SYSTEM_ID_MIN; id--)
 		if (!id_taken(&r->users, id) && !id_taken(&r->groups, id))
 			return (int)id;
 	return error_set(err, -ENOSPC, "no system user number is free");
@@ -404,8 +405,8 @@ static int resolve_entries(struct resolver *r, bool plain, struct error *err)
 	return 0;
 }
 
-/* Adds lines to a file of a package, or of the tree, or to a new one. */
-static int append(struct resolver *r, const char *path, const struct strbuf *lines,
+/* Adds lines to a file of a package, or of the tree; to a new one only with `make`. */
+static int append(struct resolver *r, const char *path, const struct strbuf *lines, bool make,
 		  struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -413,7 +414,7 @@ static int append(struct resolver *r, const char *path, const struct strbuf *lin
 	char *old = NULL;
 	int rc = b ? read_blob(r, b, &old, err) : 0;
 
-	if (rc < 0 || !lines->len)
+	if (rc < 0 || !lines->len || (!b && !make))
 		return rc;
 	if (old && (strbuf_addstr(&text, old) < 0 ||
 		    (text.len && text.buf[text.len - 1] != '\n' && strbuf_addch(&text, '\n') < 0)))
@@ -426,29 +427,41 @@ static int append(struct resolver *r, const char *path, const struct strbuf *lin
 	return blob_from_bytes(b, text.buf, text.len) < 0 ? error_oom(err) : 0;
 }
 
+/* The passwords that nobody has go beside them, where the packages have those files. */
 static int write_needed(struct resolver *r, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf users = STRBUF_INIT, groups = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf shadow = STRBUF_INIT, gshadow = STRBUF_INIT;
 	int rc = 0;
 
 	for (size_t i = 0; i < r->users.n; i++) {
 		const struct owner *u = &r->users.v[i];
 		struct owner *g = u->needed ? owners_find(&r->groups, u->name) : NULL;
 
-		if (u->declared && u->needed)
+		if (u->declared && u->needed) {
 			rc |= strbuf_addf(&users, "%s:x:%u:%u:%s:%s:%s\n", u->name, u->id, u->gid,
 					  u->gecos, u->home, u->shell);
+			rc |= strbuf_addf(&shadow, "%s:!*:::::::\n", u->name);
+		}
 		if (g) /* a user without its group is half a user */
 			g->needed = true;
 	}
-	for (size_t i = 0; i < r->groups.n; i++)
-		if (r->groups.v[i].declared && r->groups.v[i].needed)
-			rc |= strbuf_addf(&groups, "%s:x:%u:\n", r->groups.v[i].name,
-					  r->groups.v[i].id);
+	for (size_t i = 0; i < r->groups.n; i++) {
+		const struct owner *g = &r->groups.v[i];
+
+		if (g->declared && g->needed) {
+			rc |= strbuf_addf(&groups, "%s:x:%u:\n", g->name, g->id);
+			rc |= strbuf_addf(&gshadow, "%s:!*::\n", g->name);
+		}
+	}
 	if (rc)
 		return error_oom(err);
-	rc = append(r, "etc/passwd", &users, err);
-	return rc < 0 ? rc : append(r, "etc/group", &groups, err);
+	rc = append(r, "etc/passwd", &users, true, err);
+	if (rc == 0)
+		rc = append(r, "etc/group", &groups, true, err);
+	if (rc == 0)
+		rc = append(r, "etc/shadow", &shadow, false, err);
+	return rc < 0 ? rc : append(r, "etc/gshadow", &gshadow, false, err);
 }
 
 int owner_resolve(struct layer *const *layers, const struct lock_package *const *packages, size_t n,
