@@ -37,7 +37,7 @@ check-fuzz: $(FUZZERS:%=$(O)/fuzz/bin/fuzz_%)
 INTEGRATION_ENV = KATA_BUILD=$(abspath $(O)) KATA_BIN=$(abspath $(H))/bin KATA_AGENT=$(abspath $(G))/bin/kata-agent \
 	KATA_KERNEL_DIR=$(abspath $(O))/kernel/$(ARCH) KATA_IMAGE_DIR=$(abspath $(O))/images/$(ARCH)/agent \
 	KATA_CONFIG=$(abspath $(O))/demo/configuration.toml KATA_BOOT_PROBE=$(abspath $(G))/bin/init_probe
-check-image: $(H)/bin/osbuilder $(G)/bin/kata-agent cross-agents
+check-image: $(H)/bin/osbuilder $(G)/bin/kata-agent $(IMAGE_TEST_PROGS) cross-agents
 	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/image_*.py)
 check-boot: kernel rootfs-image initrd-image demo-config $(PROGRAMS) $(BOOT_TEST_PROGS)
 	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/boot_*.py)

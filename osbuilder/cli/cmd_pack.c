@@ -56,7 +56,8 @@ static const struct cli_option options[] = {
 	  CLI_STRING(struct pack_args, compression) },
 	{ "level", "N", "of compression; gzip 1 to 12, zstd 1 to 19 (default: 6, 3)", set_level },
 	{ "drop-xattrs", NULL,
-	  "leave extended attributes out where the format has no place for them",
+	  "leave extended attributes out where the format has no place for them,\n"
+	  "each with a warning",
 	  CLI_FLAG(struct pack_args, p.drop_xattrs) },
 	{ "source-date-epoch", "N",
 	  "time of the file system in seconds, and the latest time of an entry\n"

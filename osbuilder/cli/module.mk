@@ -12,6 +12,9 @@ $(eval $(call lib,osbcli,$(OSB_CLI_SRCS)))
 $(eval $(call prog,$(H),osbuilder,osbuilder/cli/main.c,osbcli osbuilder codec base,$(OSBUILDER_LDLIBS)))
 PROGRAMS += $(H)/bin/osbuilder
 MANUALS += osbuilder/man/osbuilder.1 osbuilder/man/osbuilder-recipe.5
+# The torture tree of full size, for tests/integration/image_torture.py.
+IMAGE_TEST_PROGS += $(H)/bin/torture-big $(G)/bin/boot-init
+$(eval $(call prog,$(H),torture-big,tests/support/torture_main.c tests/support/torture_big.c $(LISTING_SRCS),osbuilder codec base,$(OSBUILDER_LDLIBS)))
 
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
 $(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest test_progress test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))

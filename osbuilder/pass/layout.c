@@ -159,7 +159,7 @@ int pass_agent(struct tree *t, const struct pass_agent_params *p, struct error *
 	if (tree_keep_fd(t, fd) < 0)
 		return error_oom(err);
 	blob_from_fd(&content, fd, 0, (uint64_t)st.st_size);
-	a.mtime_sec = st.st_mtim.tv_sec;
+	a.mtime_sec = TREE_MTIME_BUILD;
 	r = tree_add(t, p->path, &a, TREE_ADD_PARENTS | TREE_ADD_FOLLOW, NULL, err);
 	if (r == 0 && p->link)
 		r = tree_add_symlink(t, p->link, p->path, err);

@@ -143,6 +143,26 @@ static char *image_path(const struct walk *w, const char *path)
 	return str_printf("%s/%s", w->params->target ? w->params->target : "", path);
 }
 
+static void set_attr(const struct walk *w, const struct stat *st, struct tree_attr *a)
+{
+	const struct source_dir_params *p = w->params;
+
+	a->mode = st->st_mode & (S_IFMT | 07777);
+	a->rdev_major = major(st->st_rdev);
+	a->rdev_minor = minor(st->st_rdev);
+	if (p->plain) {
+		if (!S_ISLNK(st->st_mode))
+			a->mode = (st->st_mode & S_IFMT) |
+				  (S_ISDIR(st->st_mode) || st->st_mode & 0100 ? 0755 : 0644);
+		a->mtime_sec = TREE_MTIME_BUILD;
+		return;
+	}
+	a->uid = p->own_as_root && st->st_uid == w->uid ? 0 : st->st_uid;
+	a->gid = p->own_as_root && st->st_gid == w->gid ? 0 : st->st_gid;
+	a->mtime_sec = st->st_mtim.tv_sec;
+	a->mtime_nsec = (uint32_t)st->st_mtim.tv_nsec;
+}
+
 /* Puts what fd (O_PATH) names into the tree; *ret_descend for directories. */
 static int add_one(struct walk *w, int fd, bool *ret_descend, struct error *err)
 {
@@ -162,16 +182,7 @@ static int add_one(struct walk *w, int fd, bool *ret_descend, struct error *err)
 		return error_sys(err, -errno, "cannot stat");
 	path_of_fd(fd_path, fd);
 	*ret_descend = S_ISDIR(st.st_mode);
-	a.mode = st.st_mode & (S_IFMT | 07777);
-	if (w->params->plain_modes && !S_ISLNK(st.st_mode))
-		a.mode = (st.st_mode & S_IFMT) |
-			 (S_ISDIR(st.st_mode) || st.st_mode & 0100 ? 0755 : 0644);
-	a.uid = w->params->own_as_root && st.st_uid == w->uid ? 0 : st.st_uid;
-	a.gid = w->params->own_as_root && st.st_gid == w->gid ? 0 : st.st_gid;
-	a.mtime_sec = st.st_mtim.tv_sec;
-	a.mtime_nsec = (uint32_t)st.st_mtim.tv_nsec;
-	a.rdev_major = major(st.st_rdev);
-	a.rdev_minor = minor(st.st_rdev);
+	set_attr(w, &st, &a);
 	if (S_ISREG(st.st_mode) && faccessat(AT_FDCWD, fd_path, R_OK, AT_EACCESS) < 0) {
 		note_unreadable(w);
 		return 0;
@@ -196,7 +207,9 @@ static int add_one(struct walk *w, int fd, bool *ret_descend, struct error *err)
 		a.target = target.buf;
 	}
 	r = tree_add(w->tree, path, &a, flags, &n, err);
-	return r < 0 ? r : add_xattrs(n->inode, fd_path, err);
+	if (r < 0 || w->params->plain)
+		return r;
+	return add_xattrs(n->inode, fd_path, err);
 }
 
 static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err);
@@ -289,9 +302,7 @@ static int dir_load(const struct source_spec *s, const struct source_env *env, s
 		    struct error *err)
 {
 	/* A recipe's overlay is content, not ownership: who checked it out does not matter. */
-	const struct source_dir_params p = { .plain_modes = true,
-					     .own_as_root = true,
-					     .target = s->target };
+	const struct source_dir_params p = { .plain = true, .target = s->target };
 	_cleanup_fd_ int fd = openat(env->dirfd, s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 

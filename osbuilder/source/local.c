@@ -37,8 +37,7 @@ static int file_load(const struct source_spec *s, const struct source_env *env, 
 	}
 	if (tree_keep_fd(t, fd) < 0)
 		return error_oom(err);
-	attr.mtime_sec = st.st_mtim.tv_sec;
-	attr.mtime_nsec = (uint32_t)st.st_mtim.tv_nsec;
+	attr.mtime_sec = TREE_MTIME_BUILD;
 	blob_from_fd(&content, fd, 0, (uint64_t)st.st_size);
 	r = tree_add(t, s->target, &attr, TREE_ADD_PARENTS | TREE_ADD_FOLLOW, NULL, err);
 	return r < 0 ? error_prefix(err, "'%s'", s->target) : 0;

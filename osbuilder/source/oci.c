@@ -195,7 +195,7 @@ static int load_layout(const struct source_spec *s, const struct source_env *env
 		       struct tree *layout, struct error *err)
 {
 	static const struct la_limits limits = { UINT64_C(64) << 30, OCI_LAYOUT_ENTRIES };
-	static const struct source_dir_params dp = { .plain_modes = true, .target = "" };
+	static const struct source_dir_params dp = { .plain = true, .target = "" };
 	static const struct source_unpack u = { .target = "" };
 	_cleanup_la_ struct la_archive *a = NULL;
 	_cleanup_fd_ int fd = openat(env->dirfd, s->path, O_RDONLY | O_CLOEXEC);

@@ -126,8 +126,12 @@ int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *
 
 /* Directory walks. */
 struct source_dir_params {
-	bool plain_modes; /* directories 0755, files 0755 or 0644: what a checkout keeps of them */
-	bool own_as_root; /* what belongs to the caller's effective uid/gid becomes root's */
+	/*
+	 * What a checkout keeps, whoever made it, when and where: directories 0755, files 0755 or 0644, everything root's, no
+	 * extended attributes, times TREE_MTIME_BUILD.
+	 */
+	bool plain;
+	bool own_as_root; /* without plain: what belongs to the caller's effective uid/gid becomes root's */
 	const char *target;
 };
 /*

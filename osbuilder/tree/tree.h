@@ -30,6 +30,8 @@
 #define TREE_LINKS_FOLLOWED_MAX \
 	40 /* symbolic links followed by one tree_resolve(), as the kernel */
 #define TREE_FILE_MAX (UINT64_C(1) << 40) /* bytes of one file */
+/* tree_inode.mtime_sec of what comes from a checkout or a build, whose times mean nothing: pass_normalize() makes it the epoch. */
+#define TREE_MTIME_BUILD INT64_MAX
 
 struct tree_xattr {
 	char *name; /* with its prefix: "security.capability" */

@@ -15,7 +15,9 @@
  *
  * Names come in walk order without leading slash, the root as ".". Inode numbers count from 1 in each archive, dev is 0. Hard
  * links are written together where the last of them comes (all their directories exist by then), the content with the last, as
- * cpio does.
+ * cpio does. A symbolic link with several names is written as several: the kernel (do_symlink() of init/initramfs.c) makes no
+ * hard links of them, and one without a target would be lost. Times are whole seconds from 1970 to 2106; what is before or
+ * after becomes the first or last of them.
  *
  * Compressed, the file is a row of gzip members or zstd frames, each a complete archive with trailer: what the format allows
  * ("(\0* | cpio | gzip(cpio))*") and lets libdeflate, which has no streams, work in bounded memory and in several threads. Where
@@ -200,7 +202,7 @@ static int emit_entry(struct cpio *c, const struct tree_node *n, bool with_conte
 			       .mode = in->mode,
 			       .uid = in->uid,
 			       .gid = in->gid,
-			       .nlink = writer_links(it) };
+			       .nlink = link ? 1 : writer_links(it) };
 	int64_t sec;
 	uint32_t nsec;
 	int r;
@@ -271,8 +273,11 @@ static int emit_node(struct cpio *c, struct tree_node *n, struct error *err)
 	start = c->member_len;
 	if (names > 1)
 		at = c->link_end[wlist_index(in)] - names;
-	for (size_t i = 0; r == 0 && i < names; i++)
-		r = emit_entry(c, names > 1 ? c->links[at + i] : n, i + 1 == names, err);
+	for (size_t i = 0; r == 0 && i < names; i++) {
+		c->ino += i && S_ISLNK(in->mode);
+		r = emit_entry(c, names > 1 ? c->links[at + i] : n,
+			       i + 1 == names || S_ISLNK(in->mode), err);
+	}
 	if (r < 0)
 		return writer_blame(n, err);
 	if (c->pool && !c->stream && ends_here(tree_path(n, path), c->member_len - start, c->mean))

@@ -15,6 +15,7 @@ $(eval $(call unit,osbuilder/compat/test_xxh,osbwriter base,$(OSB_WRITER_LDLIBS)
 $(eval $(call unit,osbuilder/compat/test_z,osbwriter base,$(OSB_WRITER_LDLIBS)))
 
 # What tests/integration/boot_image.py boots.
+LISTING_SRCS := tests/support/listing_tree.c tests/support/listing_walk.c
 BOOT_TEST_PROGS += $(H)/bin/torture-image $(G)/bin/boot-init
-$(eval $(call prog,$(H),torture-image,tests/support/torture_image.c tests/support/torture_tree.c,osbwriter osbdisk codec base,$(OSB_WRITER_LDLIBS) -lcmocka))
-$(eval $(call prog,$(G),boot-init,tests/support/boot_init.c,,))
+$(eval $(call prog,$(H),torture-image,tests/support/torture_image.c tests/support/torture_tree.c $(LISTING_SRCS),osbwriter osbdisk codec base,$(OSB_WRITER_LDLIBS) -lcmocka))
+$(eval $(call prog,$(G),boot-init,tests/support/boot_init.c tests/support/listing_walk.c,,))

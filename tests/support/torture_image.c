@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "base/alloc.h"
 #include "base/strbuf.h"
 #include "disk/disk.h"
-#include "support/listing.h"
+#include "support/listing_tree.h"
 #include "support/torture_tree.h"
 
 static _noreturn_ void die(const char *what, const struct error *err)
@@ -20,48 +19,24 @@ static _noreturn_ void die(const char *what, const struct error *err)
 	exit(1);
 }
 
-static int list_node(struct tree_node *n, void *data)
+/* As the writers store it: times are those of the tree, but none is later than the epoch. */
+static void list_entry(struct listing *l, void *data)
 {
-	const struct tree_inode *in = n->inode;
-	char path[TREE_PATH_BUF];
-	struct listing l = { .mode = in->mode, .uid = in->uid, .gid = in->gid };
-
-	tree_path(n, path);
-	l.path = n->parent ? path : "";
-	l.mtime = in->mtime_sec < TORTURE_EPOCH ? in->mtime_sec : TORTURE_EPOCH;
-	if (!S_ISDIR(in->mode))
-		l.nlink = in->nlink;
-	if (S_ISCHR(in->mode) || S_ISBLK(in->mode)) {
-		l.major = in->rdev_major;
-		l.minor = in->rdev_minor;
+	if (l->mtime >= TORTURE_EPOCH) {
+		l->mtime = TORTURE_EPOCH;
+		l->nsec = 0;
 	}
-	if (S_ISREG(in->mode)) {
-		_cleanup_free_ uint8_t *b = malloc(in->content.size + 1);
-
-		if (!b || blob_read(&in->content, 0, b, in->content.size, NULL) < 0)
-			abort();
-		l.size = in->content.size;
-		l.sum = listing_sum(LISTING_SUM_INIT, b, l.size);
-	}
-	if (S_ISLNK(in->mode)) {
-		l.size = strlen(in->target);
-		memcpy(l.target, in->target, l.size + 1);
-	}
-	for (size_t i = 0; i < in->n_xattrs; i++)
-		listing_xattr(&l, in->xattrs[i].name, in->xattrs[i].value, in->xattrs[i].len);
-	listing_print("", &l);
-	listing_release(&l);
-	return 0;
+	listing_print(data, "", l);
 }
 
 static void list(struct tree *t, const char *path)
 {
-	if (!freopen(path, "w", stdout)) {
+	FILE *f = fopen(path, "we");
+
+	if (!f || listing_tree(t, list_entry, f) < 0 || fclose(f) != 0) {
 		perror(path);
 		exit(1);
 	}
-	tree_walk(tree_root(t), list_node, NULL);
-	fflush(stdout);
 }
 
 static int create(const char *path)

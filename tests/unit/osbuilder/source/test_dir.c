@@ -83,11 +83,21 @@ static void test_everything(void **state)
 	tree_free(t);
 }
 
-static void test_target_and_plain_modes(void **state)
+/* False when the file system or the user may not. */
+static bool set_xattr(const struct dir *d, const char *name, const char *key, const void *v,
+		      size_t n)
 {
-	const struct source_dir_params p = { .own_as_root = true,
-					     .plain_modes = true,
-					     .target = "/opt/x" };
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%s/%s", d->path, name);
+	return lsetxattr(path, key, v, n, 0) == 0;
+}
+
+static void test_target_and_plain(void **state)
+{
+	const struct source_dir_params p = { .plain = true, .target = "/opt/x" };
+	const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	const struct tree_inode *in;
 	struct error err = ERROR_INIT;
 	struct dir *d = *state;
 	struct tree *t = tree_new();
@@ -95,10 +105,20 @@ static void test_target_and_plain_modes(void **state)
 	assert_int_equal(mkdirat(d->fd, "sub", 0700), 0);
 	put(d, "sub/tool", "#!", 0700);
 	put(d, "sub/data", "x", 0660);
+	/* what depends on who made the checkout, and when */
+	assert_int_equal(utimensat(d->fd, "sub/data", times, 0), 0);
+	if (geteuid() == 0)
+		assert_int_equal(fchownat(d->fd, "sub/data", 1000, 1001, 0), 0);
+	set_xattr(d, "sub/data", "user.note", "x", 1);
 	assert_int_equal(source_add_dir(t, d->fd, &p, &err), 0);
 	assert_int_equal(tree_lookup(t, "opt/x/sub")->inode->mode, S_IFDIR | 0755);
 	assert_int_equal(tree_lookup(t, "opt/x/sub/tool")->inode->mode, S_IFREG | 0755);
-	assert_int_equal(tree_lookup(t, "opt/x/sub/data")->inode->mode, S_IFREG | 0644);
+	in = tree_lookup(t, "opt/x/sub/data")->inode;
+	assert_int_equal(in->mode, S_IFREG | 0644);
+	assert_int_equal(in->uid, 0);
+	assert_int_equal(in->gid, 0);
+	assert_int_equal(in->n_xattrs, 0);
+	assert_true(in->mtime_sec == TREE_MTIME_BUILD && in->mtime_nsec == 0);
 	tree_free(t);
 }
 
@@ -123,6 +143,41 @@ static void test_xattrs(void **state)
 	assert_int_equal(tree_lookup(t, "f")->inode->n_xattrs, 1);
 	assert_string_equal(tree_lookup(t, "f")->inode->xattrs[0].name, "user.note");
 	assert_memory_equal(tree_lookup(t, "f")->inode->xattrs[0].value, "v\0w", 3);
+	tree_free(t);
+}
+
+/* Attributes of a symbolic link are its own; ACLs are attributes, too. */
+static void test_more_xattrs(void **state)
+{
+	/* user::rw- user:1000:r-- group::r-- mask::r-- other::---: posix_acl_xattr.h of the kernel */
+	static const uint8_t acl[] = { 2,   0,	 0,   0,   1,	0,   6,	 0,   255, 255, 255,
+				       255, 2,	 0,   4,   0,	232, 3,	 0,   0,   4,	0,
+				       4,   0,	 255, 255, 255, 255, 16, 0,   4,   0,	255,
+				       255, 255, 255, 32,  0,	0,   0,	 255, 255, 255, 255 };
+	const struct source_dir_params p = { .own_as_root = false };
+	struct error err = ERROR_INIT;
+	struct dir *d = *state;
+	const struct tree_inode *in;
+	struct tree *t;
+
+	put(d, "f", "x", 0640);
+	assert_int_equal(symlinkat("f", d->fd, "link"), 0);
+	if (!set_xattr(d, "f", "system.posix_acl_access", acl, sizeof(acl)) ||
+	    !set_xattr(d, "link", "trusted.own", "v", 1)) {
+		print_message(
+			"SKIP: the temporary directory takes no ACL, or the user no trusted attribute\n");
+		skip();
+	}
+	t = tree_new();
+	assert_int_equal(source_add_dir(t, d->fd, &p, &err), 0);
+	in = tree_lookup(t, "f")->inode;
+	assert_int_equal(in->n_xattrs, 1);
+	assert_string_equal(in->xattrs[0].name, "system.posix_acl_access");
+	assert_int_equal(in->xattrs[0].len, sizeof(acl));
+	assert_memory_equal(in->xattrs[0].value, acl, sizeof(acl));
+	in = tree_lookup(t, "link")->inode;
+	assert_int_equal(in->n_xattrs, 1);
+	assert_string_equal(in->xattrs[0].name, "trusted.own");
 	tree_free(t);
 }
 
@@ -178,6 +233,7 @@ static void test_specs(void **state)
 	put(d, "f", "content", 0777);
 	assert_int_equal(source_load(&s, &env, t, &err), 0);
 	assert_int_equal(tree_lookup(t, "etc/f")->inode->mode, S_IFREG | 0640);
+	assert_true(tree_lookup(t, "etc/f")->inode->mtime_sec == TREE_MTIME_BUILD);
 	s.path = (char *)"missing";
 	assert_int_equal(source_load(&s, &env, t, &err), -ENOENT);
 	assert_string_equal(err.msg,
@@ -195,8 +251,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_everything, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_target_and_plain_modes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_target_and_plain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_xattrs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_more_xattrs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_specs, setup, teardown),
 	};

@@ -136,6 +136,33 @@ static void fields_are_right(void **state)
 	tool_rmdir(dir);
 }
 
+/* The kernel makes no hard link of a symbolic link: each name is a link of its own, with its target. */
+static void symlinks_are_complete(void **state)
+{
+	const struct tree_attr attr = { .mode = S_IFLNK | 0777, .target = "to" };
+	char *dir = tool_tmpdir();
+	_cleanup_tree_ struct tree *t = tree_new();
+	_cleanup_strbuf_ struct strbuf a = STRBUF_INIT;
+	struct entry e, h;
+	char path[200];
+
+	assert_int_equal(tree_add(t, "a", &attr, 0, NULL, NULL), 0);
+	assert_int_equal(tree_link(t, "d/b", "a", TREE_ADD_PARENTS, NULL, NULL), 0);
+	snprintf(path, sizeof(path), "%s/a.cpio", dir);
+	torture_write(&writer_cpio, t, &params, path);
+	load(path, &a);
+	assert_true(find(&a, "a", &e, NULL));
+	assert_true(find(&a, "d/b", &h, NULL));
+	assert_int_equal(e.f[4], 1);
+	assert_int_equal(h.f[4], 1);
+	assert_int_not_equal(e.f[0], h.f[0]);
+	assert_int_equal(e.f[6], 2);
+	assert_int_equal(h.f[6], 2);
+	assert_memory_equal(e.data, "to", 2);
+	assert_memory_equal(h.data, "to", 2);
+	tool_rmdir(dir);
+}
+
 static void cpio_extracts_it(void **state)
 {
 	char *dir, *out;
@@ -469,10 +496,11 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fields_are_right), cmocka_unit_test(cpio_extracts_it),
-		cmocka_unit_test(gzip_members),	    cmocka_unit_test(many_members),
-		cmocka_unit_test(same_bytes_twice), cmocka_unit_test(cut_by_content),
-		cmocka_unit_test(late_parts),	    cmocka_unit_test(refusals),
+		cmocka_unit_test(fields_are_right), cmocka_unit_test(symlinks_are_complete),
+		cmocka_unit_test(cpio_extracts_it), cmocka_unit_test(gzip_members),
+		cmocka_unit_test(many_members),	    cmocka_unit_test(same_bytes_twice),
+		cmocka_unit_test(cut_by_content),   cmocka_unit_test(late_parts),
+		cmocka_unit_test(refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
