@@ -181,6 +181,16 @@ static bool anything_runs(const struct agent *a)
 	return false;
 }
 
+static void on_destroyed(struct loop_source *s, void *data)
+{
+	struct destroy *d = data;
+
+	/* the loop frees a defer itself */
+	agent_reply_empty(d->call, 0, NULL);
+	agent_exit_soon(d->agent);
+	free(d);
+}
+
 static void on_destroy_tick(struct loop_source *s, void *data)
 {
 	struct destroy *d = data;
@@ -190,10 +200,10 @@ static void on_destroy_tick(struct loop_source *s, void *data)
 		return;
 	}
 	agent_reset_sandbox(d->agent);
-	agent_reply_empty(d->call, 0, NULL);
-	agent_exit_soon(d->agent);
-	loop_source_free(d->timer);
-	free(d);
+	/* Removals under way have deferred their answers: theirs come first. */
+	d->timer = loop_source_free(d->timer);
+	if (loop_add_defer(d->agent->loop, on_destroyed, d, &d->timer) < 0)
+		on_destroyed(NULL, d);
 }
 
 void svc_destroy_sandbox(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)

@@ -372,29 +372,47 @@ int agent_wait(struct agent_client *c, const char *cid, const char *exec_id)
 	return status;
 }
 
+/* One answer; the number of bytes, 0 at the end, or -enum ttrpc_code. */
+static ssize_t read_some(struct agent_client *c, const char *cid, const char *exec_id, bool is_err,
+			 struct strbuf *out)
+{
+	Grpc__ReadStreamRequest req = GRPC__READ_STREAM_REQUEST__INIT;
+	ProtobufCMessage *resp = NULL;
+	enum ttrpc_code code;
+	size_t n;
+
+	req.container_id = (char *)cid;
+	req.exec_id = (char *)exec_id;
+	req.len = 32768;
+	code = agent_call_resp(c, AGENT_SVC, is_err ? "ReadStderr" : "ReadStdout", &req.base,
+			       &grpc__read_stream_response__descriptor, &resp, NULL);
+	if (code != TTRPC_OK)
+		return -(ssize_t)code;
+	n = ((Grpc__ReadStreamResponse *)resp)->data.len;
+	strbuf_add(out, ((Grpc__ReadStreamResponse *)resp)->data.data, n);
+	protobuf_c_message_free_unpacked(resp, NULL);
+	return (ssize_t)n;
+}
+
 int agent_read_all(struct agent_client *c, const char *cid, const char *exec_id, bool is_err,
 		   struct strbuf *out)
 {
-	for (;;) {
-		Grpc__ReadStreamRequest req = GRPC__READ_STREAM_REQUEST__INIT;
-		ProtobufCMessage *resp = NULL;
-		enum ttrpc_code code;
-		size_t n;
+	ssize_t n;
 
-		req.container_id = (char *)cid;
-		req.exec_id = (char *)exec_id;
-		req.len = 32768;
-		code = agent_call_resp(c, AGENT_SVC, is_err ? "ReadStderr" : "ReadStdout",
-				       &req.base, &grpc__read_stream_response__descriptor, &resp,
-				       NULL);
-		if (code != TTRPC_OK)
-			return -(int)code;
-		n = ((Grpc__ReadStreamResponse *)resp)->data.len;
-		strbuf_add(out, ((Grpc__ReadStreamResponse *)resp)->data.data, n);
-		protobuf_c_message_free_unpacked(resp, NULL);
-		if (!n)
-			return 0;
-	}
+	do {
+		n = read_some(c, cid, exec_id, is_err, out);
+	} while (n > 0);
+	return (int)n;
+}
+
+int agent_read_until(struct agent_client *c, const char *cid, const char *exec_id, const char *text,
+		     struct strbuf *out)
+{
+	ssize_t n = 1;
+
+	while (n > 0 && !(out->len && strstr(out->buf, text)))
+		n = read_some(c, cid, exec_id, false, out);
+	return n > 0 ? 0 : (int)n - 1;
 }
 
 int agent_write(struct agent_client *c, const char *cid, const char *exec_id, const void *buf,

@@ -65,6 +65,9 @@ int agent_wait(struct agent_client *c, const char *cid, const char *exec_id);
 /* Reads one of the streams to its end. 0 or -(status code). */
 int agent_read_all(struct agent_client *c, const char *cid, const char *exec_id, bool is_err,
 		   struct strbuf *out);
+/* Standard output up to where `text` is in `out`; negative when it ends before. */
+int agent_read_until(struct agent_client *c, const char *cid, const char *exec_id, const char *text,
+		     struct strbuf *out);
 int agent_write(struct agent_client *c, const char *cid, const char *exec_id, const void *buf,
 		size_t n);
 int agent_close_stdin(struct agent_client *c, const char *cid, const char *exec_id);

@@ -279,8 +279,8 @@ void test_terminal(void **state)
 	s.process.consolesize = &box;
 	assert_int_equal(agent_create(&client, "t", &s, &err), TTRPC_OK);
 	assert_int_equal(agent_start(&client, "t", &err), TTRPC_OK);
-	/* The line waits in the terminal until "read" comes to it; the new size may come before or after the first look. */
-	usleep(300000);
+	/* The first look is over; the line will wait in the terminal until "read" comes to it. */
+	assert_int_equal(agent_read_until(&client, "t", "t", "30 100\r\n", &out), 0);
 	rs.container_id = rs.exec_id = (char *)"t";
 	rs.row = 50;
 	rs.column = 132;
