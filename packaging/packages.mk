@@ -17,8 +17,8 @@ DEPS_TEST := libcmocka-dev python3 e2fsprogs fdisk erofs-utils libarchive-tools 
 DEPS_TEST += createrepo-c rpm dnf dnf-plugins-core gnupg openssl skopeo
 # What `make bench-image` measures osbuilder against.
 DEPS_BENCH := genext2fs mmdebstrap pigz
-# Tests of foreign agents: QEMU for user programs.
-DEPS_TEST += qemu-user-static
+# Tests of foreign agents and images: QEMU for user programs, and whole machines (s390x is in qemu-system-misc).
+DEPS_TEST += qemu-user-static qemu-system-arm qemu-system-ppc qemu-system-misc
 # Lint and fuzzing.
 DEPS_LINT := clang clang-format clang-tidy cppcheck libclang-rt-14-dev universal-ctags shellcheck mandoc
 

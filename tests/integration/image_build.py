@@ -16,6 +16,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from images import initrd_names, partition, sha512  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
 AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
@@ -46,7 +47,7 @@ def listing(top):
         for name in ["."] + files + [d for d in dirs if os.path.islink(os.path.join(path, d))]:
             full = os.path.normpath(os.path.join(path, name))
             st = os.lstat(full)
-            what = os.readlink(full) if stat.S_ISLNK(st.st_mode) else sha(full) if stat.S_ISREG(st.st_mode) else ""
+            what = os.readlink(full) if stat.S_ISLNK(st.st_mode) else sha512(full) if stat.S_ISREG(st.st_mode) else ""
             lines.append(f"{os.path.relpath(full, top)} {st.st_mode:o} {st.st_uid}:{st.st_gid} {st.st_mtime_ns} "
                          f"{st.st_nlink if not stat.S_ISDIR(st.st_mode) else '-'} {what}")
     return sorted(lines)
@@ -67,65 +68,15 @@ def out_dir(name):
     return d
 
 
-def sha(path):
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha512").hexdigest() if hasattr(hashlib, "file_digest") \
-            else hashlib.sha512(f.read()).hexdigest()
-
-
-def partition(img):
-    """Partition 1 of the image as a file of its own; checked against sfdisk's reading."""
-    dump = run(tool("sfdisk"), "-d", img).stdout
-    parts = re.findall(r"start=\s*(\d+), size=\s*(\d+), type=(\w+)", dump)
-    assert len(parts) == 1 and parts[0][2] == "83", dump
-    start, size = int(parts[0][0]) * 512, int(parts[0][1]) * 512
-    assert start == 3 << 20, dump
-    path = img + ".p1"
-    with open(img, "rb") as src, open(path, "wb") as dst:
-        src.seek(start)
-        shutil.copyfileobj(SizedReader(src, size), dst)
-    # the view behind the DAX header names the same bytes
-    with open(img, "rb") as src:
-        src.seek(0x2001be + 8)
-        assert int.from_bytes(src.read(4), "little") * 512 + 0x200000 == start
-    return path
-
-
-class SizedReader:
-    def __init__(self, f, left):
-        self.f, self.left = f, left
-
-    def read(self, n):
-        data = self.f.read(min(n, self.left))
-        self.left -= len(data)
-        return data
-
-
 def debugfs(part, cmd):
     return run(tool("debugfs"), "-R", cmd, part).stdout
-
-
-def initrd_names(path):
-    """Names by cpio, archive after archive: each gzip member is a complete one, as the kernel takes them."""
-    cpio = tool("cpio")
-    with gzip.open(path) as f:
-        data = f.read()
-    names, at = [], 0
-    while at < len(data):
-        p = subprocess.run([cpio, "-it", "--quiet"], input=data[at:], capture_output=True, check=True)
-        names += p.stdout.decode().split("\n")
-        end = data.index(b"TRAILER!!!\0", at) + 11
-        at = end + (-end % 4)
-        while data[at:at + 4] == b"\0\0\0\0":
-            at += 4
-    return [n for n in names if n]
 
 
 def check_manifest(path, kind):
     with open(path + ".manifest.json", encoding="utf-8") as f:
         m = json.load(f)
     assert m["format"] == 1 and m["kind"] == kind and m["architecture"] == "x86_64", m
-    assert m["size"] == os.path.getsize(path) and m["sha512"] == sha(path), m
+    assert m["size"] == os.path.getsize(path) and m["sha512"] == sha512(path), m
     with open(TEST_AGENT, "rb") as f:
         assert m["agent"]["sha256"] == hashlib.sha256(f.read()).hexdigest()
     assert m["source_date_epoch"] == int(EPOCH)
@@ -176,7 +127,7 @@ def main():
         assert "Mode:  01777" in debugfs(part, "stat /tmp")
         got = os.path.join(one, "init")
         debugfs(part, f"dump /sbin/init {got}")
-        assert sha(got) == sha(TEST_AGENT)
+        assert sha512(got) == sha512(TEST_AGENT)
 
     @case("agent initrd: cpio lists it, /init is there")
     def _():
@@ -188,7 +139,7 @@ def main():
     def _():
         build("agent", two, umask=0o077)
         for name in sorted(os.listdir(two)):
-            assert sha(f"{one}/{name}") == sha(f"{two}/{name}"), name
+            assert sha512(f"{one}/{name}") == sha512(f"{two}/{name}"), name
 
     @case("osbuilder inspect accepts both and refuses a changed byte")
     def _():
@@ -266,7 +217,7 @@ def main():
             raise Skip("recipe debian was not built")
         build("debian", deb2, "--offline", umask=0o077)
         for name in sorted(os.listdir(deb2)):
-            assert sha(f"{deb}/{name}") == sha(f"{deb2}/{name}"), name
+            assert sha512(f"{deb}/{name}") == sha512(f"{deb2}/{name}"), name
 
     rootfs_cases()
     refusals(one)
@@ -355,7 +306,7 @@ def rootfs_cases():
         build("agent", d, "--rootfs", f"{d}/root", user=False)
         st = os.lstat(f"{d}/root/dev/console")
         assert stat.S_ISCHR(st.st_mode) and st.st_rdev == os.makedev(5, 1), st
-        assert sha(f"{d}/root/sbin/init") == sha(TEST_AGENT)
+        assert sha512(f"{d}/root/sbin/init") == sha512(TEST_AGENT)
         # the initrd of the same run has /init, which is nothing for a directory
         assert not os.path.lexists(f"{d}/root/init") and "init" in initrd_names(f"{d}/kata-containers-initrd.img")
 
@@ -432,9 +383,9 @@ def refusals(good_dir):
 
     @case("an image that exists stays when a build fails")
     def _():
-        before = sha(f"{good_dir}/kata-containers.img")
+        before = sha512(f"{good_dir}/kata-containers.img")
         p = build("agent", good_dir, ok=False, agent="/nonexistent")
-        assert p.returncode == 1 and sha(f"{good_dir}/kata-containers.img") == before
+        assert p.returncode == 1 and sha512(f"{good_dir}/kata-containers.img") == before
 
 
 if __name__ == "__main__":
