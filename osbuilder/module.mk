@@ -8,3 +8,4 @@
 -include osbuilder/source/read.mk
 -include osbuilder/cli/module.mk
 -include osbuilder/source/read_test.mk
+-include osbuilder/images.mk

@@ -23,6 +23,7 @@ $(foreach t,command report manual,$(eval $(call unit,osbuilder/cli/test_$(t),osb
 $(call OSB_UNIT,pass/test_users,tests/support/tree_text.c)
 $(call OSB_UNIT,pass/test_systemd,tests/support/tree_text.c)
 $(call OSB_UNIT,source/test_unpacked,tests/support/make_archive.c)
+$(call OSB_UNIT,pass/test_depmod,tests/support/tree_text.c)
 $(call OSB_UNIT,source/test_apk)
 $(call OSB_UNIT,source/test_rpm,tests/support/make_rpm.c)
 $(call OSB_UNIT,source/test_owner)
@@ -35,48 +36,3 @@ $(eval $(call fuzz,unpacked,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 $(eval $(call fuzz,rpm,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 $(eval $(call fuzz,lock,osbuilder codec base,$(OSBUILDER_LDLIBS)))
 $(eval $(call fuzz,oci_layout,osbuilder codec base,$(OSBUILDER_LDLIBS)))
-
-# $(O)/images/ARCH/RECIPE/kata-containers.img and kata-containers-initrd.img, both from one run of osbuilder.
-AGENT_BIN ?= $(G)/bin/kata-agent
-IMAGE_DIR := $(O)/images/$(ARCH)/$(RECIPE)
-IMAGE := $(IMAGE_DIR)/kata-containers.img
-INITRD := $(IMAGE_DIR)/kata-containers-initrd.img
-
-# Upstream's variables, as options of osbuilder. The images are made again when they change; a root hash file from before that
-# belongs to no image any more.
-MEASURED_ROOTFS ?= no
-SKIP_DAX_HEADER ?= no
-FS_TYPE ?=
-ROOT_FREE_SPACE ?=
-IMAGE_SIZE_ALIGNMENT_MB ?=
-BUILD_VARIANT ?=
-IMAGE_OPTIONS := $(if $(filter yes,$(MEASURED_ROOTFS)),--measured) $(if $(filter yes,$(SKIP_DAX_HEADER)),--no-dax) \
-	$(if $(FS_TYPE),--fs $(FS_TYPE)) $(if $(ROOT_FREE_SPACE),--free-mib $(ROOT_FREE_SPACE)) \
-	$(if $(IMAGE_SIZE_ALIGNMENT_MB),--align-mib $(IMAGE_SIZE_ALIGNMENT_MB)) $(if $(BUILD_VARIANT),--variant $(BUILD_VARIANT))
-IMAGE_STAMP := $(O)/images/.options
-$(IMAGE_STAMP): FORCE
-	@mkdir -p $(@D); echo '$(strip $(IMAGE_OPTIONS))' | cmp -s - $@ || echo '$(strip $(IMAGE_OPTIONS))' > $@
-
-.PHONY: rootfs-image initrd-image
-rootfs-image: $(IMAGE)
-initrd-image: $(INITRD)
-RECIPE_FILES := $(shell find recipes/$(RECIPE) -type f 2>/dev/null)
-ifneq ($(RECIPE_FILES),)
-$(IMAGE) $(INITRD): $(RECIPE_FILES)
-else
-$(IMAGE) $(INITRD):
-	@echo "there is no recipe '$(RECIPE)' in recipes/" >&2; exit 1
-endif
-
-# A pattern with two targets is one recipe run for both.
-$(O)/images/$(ARCH)/%/kata-containers.img $(O)/images/$(ARCH)/%/kata-containers-initrd.img: recipes/%/recipe.toml \
-		$(H)/bin/osbuilder $(AGENT_BIN) $(IMAGE_STAMP)
-	$(call say,IMAGE,$(@D))mkdir -p $(@D) && $(H)/bin/osbuilder build --recipe $* --agent $(AGENT_BIN) --arch $(ARCH) \
-		--image $(@D)/kata-containers.img --initrd $(@D)/kata-containers-initrd.img $(IMAGE_OPTIONS) && \
-	find $(@D) -maxdepth 1 -name 'root_hash_*.txt' ! -newer $(IMAGE_STAMP) -delete
-
-# The tree itself, for containers: $(O)/images/ARCH/RECIPE/rootfs, which its stamp stands for (its own time is the epoch).
-BUSYBOX_ROOTFS := $(O)/images/$(ARCH)/busybox/rootfs
-$(O)/images/$(ARCH)/%/rootfs.stamp: recipes/%/recipe.toml $(H)/bin/osbuilder
-	$(call say,ROOTFS,$(@D)/rootfs)mkdir -p $(@D) && rm -rf $(@D)/rootfs && $(H)/bin/osbuilder build --recipe $* --arch $(ARCH) \
-		--rootfs $(@D)/rootfs && touch $@

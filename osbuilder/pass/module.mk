@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 OSB_PASS_SRCS := osbuilder/pass/layout.c osbuilder/pass/clean.c osbuilder/pass/summary.c osbuilder/pass/text.c osbuilder/pass/accounts.c \
-	osbuilder/pass/users.c osbuilder/pass/preset.c osbuilder/pass/systemd.c osbuilder/pass/chrony.c osbuilder/pass/run.c
+	osbuilder/pass/users.c osbuilder/pass/preset.c osbuilder/pass/systemd.c osbuilder/pass/chrony.c osbuilder/pass/run.c \
+	osbuilder/pass/depmod.c osbuilder/pass/depmod_read.c osbuilder/pass/module_index.c osbuilder/compat/elf_module.c

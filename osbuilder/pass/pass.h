@@ -67,6 +67,13 @@ int pass_presets(struct tree *t, const struct recipe_systemd *p, struct error *e
 bool pass_when(struct tree *t, const char *when);
 
 /*
+ * For each directory /lib/modules/VERSION with modules: modules.dep, .alias, .symbols, .softdep and .devname made from the modules
+ * themselves (plain, or compressed by gzip, xz or zstd), and kmod's indexes of them and of modules.builtin. What was there of these is
+ * replaced. Errors name the module.
+ */
+int pass_depmod(struct tree *t, struct error *err);
+
+/*
  * systemd as the init: kata-agent.service for the agent at agent_path, kata-containers.target, which basic.target wants, tmp.mount unless
  * the image has one, dbus.socket wanted where there is D-Bus. confidential: the target requires systemd-remount-fs.service.
  */

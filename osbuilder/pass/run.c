@@ -8,6 +8,8 @@ static int run_scripts(struct tree *t, const struct pass_run_params *p, struct e
 	const struct recipe *rc = p->recipe;
 	int r = pass_users(t, rc, p->epoch, err);
 
+	if (r == 0)
+		r = pass_depmod(t, err);
 	if (r == 0 && rc->init == RECIPE_INIT_SYSTEMD)
 		r = pass_presets(t, &rc->systemd, err);
 	return r;

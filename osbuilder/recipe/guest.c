@@ -104,9 +104,10 @@ static int choose_init(struct recipe *rc, enum recipe_init_choice choice, struct
 		       (choice == RECIPE_INIT_CHOICE_NONE && rc->init == RECIPE_INIT_SYSTEMD);
 
 	if (systemd && !rc->systemd.present)
-		return error_set(err, -EINVAL,
-				 "recipe '%s' has no [systemd]: only the agent can be its init",
-				 rc->name);
+		return error_set(
+			err, -EINVAL,
+			"recipe '%s' has no [systemd]: only the agent can be its init (--agent-init yes, AGENT_INIT=yes)",
+			rc->name);
 	rc->init = systemd ? RECIPE_INIT_SYSTEMD : RECIPE_INIT_AGENT;
 	return !systemd ? 0 : add_packages(rc, &rc->systemd.packages, "those of [systemd]", err);
 }
@@ -172,12 +173,28 @@ static int add_policy(struct recipe *rc, const char *path, struct error *err)
 	return it->path && it->value ? 0 : error_oom(err);
 }
 
+/* Upstream's OS_VERSION is a number for some distributions and a code name for others. */
+static int check_version(const struct recipe *rc, const char *version, struct error *err)
+{
+	if (!version || str_eq(rc->distro_version, version))
+		return 0;
+	for (size_t i = 0; i < rc->n_sources; i++)
+		if (strv_has(&rc->sources[i].suites, version))
+			return 0;
+	return error_set(err, -EINVAL, "recipe '%s' is of version %s, not %s", rc->name,
+			 rc->distro_version ? rc->distro_version : "unknown", version);
+}
+
 int recipe_apply(struct recipe *rc, const struct recipe_choices *c, struct error *err)
 {
 	int r = choose_init(rc, c->init, err);
 
 	if (r == 0)
 		r = add_extra_packages(rc, &c->extra_packages, err);
+	if (r == 0)
+		r = check_version(rc, c->os_version, err);
+	if (r == 0 && c->modules)
+		r = add_source(rc, "modules", c->modules, "/", err);
 	if (r == 0 && c->hooks)
 		r = add_hooks(rc, c->hooks, err);
 	if (r == 0 && c->policy)

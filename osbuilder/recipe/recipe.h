@@ -63,6 +63,9 @@
  *	repositories = ["https://..."]  keys = ["keys/..."]  packages = ["bash"]  omit = ["..."]  release = "40"
  *	plain_owners = true			# default false: refuse files that are not root's or have capabilities
  *	[[source]]
+ *	type = "modules"			# kernel modules; the last word of path is their version
+ *	path = "lib/modules/6.1.0-x"
+ *	[[source]]
  *	type = "oci"				# an OCI image layout: a directory or a tar
  *	path = "image"  reference = "v1"  target = "/"
  *
@@ -185,11 +188,14 @@ enum recipe_init_choice {
 };
 struct recipe_choices {
 	enum recipe_init_choice init;
-	struct strv
-		extra_packages; /* owned; added to those of the first source that has packages */
-	const char *hooks;	/* a tar or a directory that is laid over the root; NULL: none */
+	/* Owned; added to those of the first source that has packages. */
+	struct strv extra_packages;
+	/* NULL where nothing was said. */
+	const char *hooks;   /* a tar or a directory that is laid over the root */
+	const char *modules; /* a directory like /lib/modules/VERSION */
+	const char *policy;  /* becomes /etc/kata-opa/NAME, and default-policy.rego a link to it */
 	const char *
-		policy; /* becomes /etc/kata-opa/NAME, default-policy.rego a link to it; NULL: none */
+		os_version; /* what the recipe's distribution.version, or one of its suites, must be */
 	bool confidential;
 };
 void recipe_choices_release(struct recipe_choices *c);

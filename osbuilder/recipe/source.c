@@ -111,7 +111,9 @@ static int read_source(struct toml_value *t, struct source_spec *s, struct error
 	if (r >= 0 && str_eq(s->type, "oci"))
 		r = recipe_get_str(t, "reference", &s->reference, err);
 	if (r >= 0)
-		r = recipe_get_path(t, "target", &s->target, str_eq(s->type, "file"), err);
+		r = str_eq(s->type, "modules") ? 0
+					       : recipe_get_path(t, "target", &s->target,
+								 str_eq(s->type, "file"), err);
 	if (r == 0 && str_eq(s->type, "file"))
 		r = recipe_get_mode(t, "mode", &s->mode, err);
 	return r < 0 ? r : 0;

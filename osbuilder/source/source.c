@@ -8,9 +8,9 @@
 #include "base/alloc.h"
 #include "base/strbuf.h"
 
-static const struct source_ops *const sources[] = { &source_deb,  &source_dir, &source_tar,
-						    &source_file, &source_oci, &source_apk,
-						    &source_rpm };
+static const struct source_ops *const sources[] = { &source_deb,  &source_dir,	   &source_tar,
+						    &source_file, &source_modules, &source_oci,
+						    &source_apk,  &source_rpm };
 
 const struct source_ops *source_find(const char *type)
 {

@@ -20,6 +20,7 @@
  *   dir   a directory of this machine
  *   tar   a tar file, plain or compressed by gzip, bzip2, xz or zstd
  *   file  one file of this machine
+ *   modules  the kernel modules in a directory that is named as the kernel version is
  *   apk   packages of Alpine: index and package signatures are checked, resolving and unpacking are ours
  *   rpm   packages by dnf (resolves, fetches) and rpmkeys (verifies), both in a private root; unpacking is ours
  *   oci   a container image: an OCI image layout, as a directory or a tar of one
@@ -84,8 +85,8 @@ struct source_ops {
 		    struct lock_source *ret, struct error *err);
 	bool tells_stages; /* load() tells env->progress its stages; the others are one stage */
 };
-extern const struct source_ops source_deb, source_dir, source_tar, source_file, source_oci,
-	source_rpm, source_apk;
+extern const struct source_ops source_deb, source_dir, source_tar, source_file, source_modules,
+	source_oci, source_rpm, source_apk;
 
 /* NULL for a type that does not exist. */
 const struct source_ops *source_find(const char *type);

@@ -192,7 +192,9 @@ static void test_bad_choices(void **state)
 
 	assert_int_equal(load(*state, HEAD AGENT, &rc, &err), 0);
 	assert_int_equal(recipe_apply(rc, &systemd, &err), -EINVAL);
-	assert_string_equal(err.msg, "recipe 'r' has no [systemd]: only the agent can be its init");
+	assert_string_equal(
+		err.msg,
+		"recipe 'r' has no [systemd]: only the agent can be its init (--agent-init yes, AGENT_INIT=yes)");
 	assert_int_equal(recipe_apply(rc, &hooks, &err), -ENOENT);
 	assert_string_equal(err.msg, "guest hooks '/nonexistent': No such file or directory");
 	assert_int_equal(strv_add(&extra.extra_packages, "a"), 0);

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# AGENT_POLICY=yes without a policy of one's own: every request is allowed. One rule a request of the agent's protocol.
+package agent_policy
+
+default AddARPNeighborsRequest := true
+default AddSwapPathRequest := true
+default AddSwapRequest := true
+default CloseStdinRequest := true
+default CopyFileRequest := true
+default CreateContainerRequest := true
+default CreateSandboxRequest := true
+default DestroySandboxRequest := true
+default ExecProcessRequest := true
+default GetDiagnosticDataRequest := true
+default GetIPTablesRequest := true
+default GetMetricsRequest := true
+default GetOOMEventRequest := true
+default GuestDetailsRequest := true
+default ListInterfacesRequest := true
+default ListProcessesRequest := true
+default ListRoutesRequest := true
+default MemHotplugByProbeRequest := true
+default OnlineCPUMemRequest := true
+default PauseContainerRequest := true
+default ReadStreamRequest := true
+default RemoveContainerRequest := true
+default RemoveStaleVirtiofsShareMountsRequest := true
+default ReseedRandomDevRequest := true
+default ResizeVolumeRequest := true
+default ResumeContainerRequest := true
+default SetGuestDateTimeRequest := true
+default SetIPTablesRequest := true
+default SetPolicyRequest := true
+default SignalProcessRequest := true
+default StartContainerRequest := true
+default StartTracingRequest := true
+default StatsContainerRequest := true
+default StopTracingRequest := true
+default TtyWinResizeRequest := true
+default UpdateContainerRequest := true
+default UpdateEphemeralMountsRequest := true
+default UpdateInterfaceRequest := true
+default UpdateRoutesRequest := true
+default VolumeStatsRequest := true
+default WaitProcessRequest := true
+default WriteStreamRequest := true
