@@ -11,35 +11,46 @@
 #include "pass/pass.h"
 #include "pass/text.h"
 
+/* A module that another needs. */
+struct needed {
+	size_t rank, index;
+};
+
 static int by_rank(const void *a, const void *b)
 {
-	const struct module *x = *(struct module *const *)a, *y = *(struct module *const *)b;
+	const struct needed *x = a, *y = b;
 
 	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
-/* "PATH: NEEDED..." with all that is needed, what needs others in front of them: modprobe loads from the end. `deps` has room for all. */
-static int add_dep_line(struct depmod *d, size_t at, struct module **deps, struct strbuf *line)
+/*
+ * "PATH: NEEDED..." with all that is needed, what needs others in front of them: modprobe loads from the end. `deps` has room for all
+ * modules.
+ */
+static int add_dep_line(struct depmod *d, size_t at, struct needed *deps, struct strbuf *line)
 {
 	size_t n = 1;
 	int k;
 
-	deps[0] = &d->v[at];
-	deps[0]->seen = at + 1;
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < deps[i]->n_deps; j++) {
-			struct module *m = &d->v[deps[i]->deps[j]];
+	deps[0] = (struct needed){ 0, at };
+	d->v[at].seen = at + 1;
+	for (size_t i = 0; i < n; i++) {
+		const struct module *m = &d->v[deps[i].index];
 
-			if (m->seen == at + 1)
+		for (size_t j = 0; j < m->n_deps; j++) {
+			struct module *to = &d->v[m->deps[j]];
+
+			if (to->seen == at + 1)
 				continue;
-			m->seen = at + 1;
-			deps[n++] = m;
+			to->seen = at + 1;
+			deps[n++] = (struct needed){ to->rank, m->deps[j] };
 		}
+	}
 	qsort(deps + 1, n - 1, sizeof(*deps), by_rank);
 	strbuf_reset(line);
 	k = strbuf_addf(line, "%s:", d->v[at].path);
 	for (size_t i = 1; k == 0 && i < n; i++)
-		k = strbuf_addf(line, " %s", deps[i]->path);
+		k = strbuf_addf(line, " %s", d->v[deps[i].index].path);
 	return k;
 }
 
@@ -63,7 +74,7 @@ static int write_deps(struct depmod *d, struct error *err)
 {
 	_cleanup_(module_index_release) struct module_index ix = { 0 };
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, line = STRBUF_INIT;
-	_cleanup_free_ struct module **deps = new0_array(struct module *, d->n);
+	_cleanup_free_ struct needed *deps = new0_array(struct needed, d->n);
 	int r = deps ? 0 : error_oom(err);
 
 	for (size_t i = 0; r == 0 && i < d->n; i++) {

@@ -270,7 +270,9 @@ static size_t exporter_of(const struct depmod *d, const char *name)
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (strcmp(d->symbols[mid].name, name) < 0)
+		const char *at = d->symbols[mid].name;
+
+		if (at && strcmp(at, name) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
