@@ -15,6 +15,7 @@
 #include "output.h"
 #include "pass/pass.h"
 #include "recipe/recipe.h"
+#include "record.h"
 #include "recipe_lock.h"
 #include "sbom.h"
 #include "writer/dir.h"
@@ -323,7 +324,22 @@ static void tell_outputs(const struct build *b)
 		progress_output(p->progress, &tar);
 }
 
-int image_build(const struct image_build_params *p, struct error *err)
+/* Before they get their names. */
+static void expect_outputs(const struct build *b, struct record *r)
+{
+	const struct image_build_params *p = b->p;
+
+	record_expect(r, p->image_out, b->image.file.fd);
+	record_expect(r, b->image.manifest_path, b->image.manifest.fd);
+	record_expect(r, b->image_sbom.path, b->image_sbom.file.fd);
+	record_expect(r, p->initrd_out, b->initrd.file.fd);
+	record_expect(r, b->initrd.manifest_path, b->initrd.manifest.fd);
+	record_expect(r, b->initrd_sbom.path, b->initrd_sbom.file.fd);
+	record_expect(r, p->tar_out, b->tar.fd);
+	record_expect(r, b->measure.line_path, b->measure.line.fd);
+}
+
+static int build_all(const struct image_build_params *p, struct record *record, struct error *err)
 {
 	_cleanup_(build_release) struct build b = { .p = p,
 						    .agent_fd = -1,
@@ -354,6 +370,8 @@ int image_build(const struct image_build_params *p, struct error *err)
 		r = write_sbom(&b, &b.initrd_sbom, p->initrd_out, err);
 	if (r == 0 && p->rootfs_out) /* the one that may still refuse what it finds there */
 		r = dir_out_commit(&b.rootfs, err);
+	if (r == 0)
+		expect_outputs(&b, record);
 	if (r == 0 && b.measured)
 		r = measure_retract(&b.measure, err);
 	if (r == 0 && p->image_out)
@@ -370,6 +388,51 @@ int image_build(const struct image_build_params *p, struct error *err)
 		r = sbom_out_commit(&b.initrd_sbom, err);
 	if (r == 0)
 		tell_outputs(&b);
+	return r;
+}
+
+/* What is there already. 1: nothing is to be done. */
+static int tell_current(const struct image_build_params *p, const struct record *record)
+{
+	const struct {
+		const char *kind, *path;
+	} outputs[] = { { "image", p->image_out }, { "initrd", p->initrd_out } };
+
+	if (p->force || !record_is_current(record))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
+		_cleanup_manifest_ struct manifest m = { 0 };
+		struct progress_output told = { .kind = outputs[i].kind,
+						.path = outputs[i].path,
+						.unchanged = true };
+
+		if (!outputs[i].path)
+			continue;
+		if (manifest_load(outputs[i].path, &m, NULL) < 0)
+			return 0;
+		told.size = m.size;
+		told.sha512 = m.sha512;
+		told.root_hash = m.measured ? m.verity.root_hash : NULL;
+		progress_output(p->progress, &told);
+	}
+	if (p->tar_out)
+		progress_output(p->progress, &(struct progress_output){ .kind = "tar",
+									.path = p->tar_out,
+									.unchanged = true });
+	return 1;
+}
+
+int image_build(const struct image_build_params *p, struct error *err)
+{
+	_cleanup_record_ struct record record = { 0 };
+	int r;
+
+	record_begin(&record, p);
+	if (tell_current(p, &record))
+		return 0;
+	r = build_all(p, &record, err);
+	if (r == 0)
+		record_finish(&record, p);
 	return r;
 }
 

@@ -33,6 +33,12 @@ struct image_build_params {
 	enum lock_use lock;
 	struct recipe_choices choices; /* owned by whoever fills it */
 	struct progress *progress;     /* may be NULL */
+	/*
+	 * What the program was started with. When there is something here and neither inputs nor outputs have changed since the last build
+	 * of these outputs, image_build() does nothing, see record.h; unless `force`.
+	 */
+	struct strv arguments; /* owned by whoever fills it */
+	bool force;
 	/* Of the image; what is not given is the recipe's. */
 	bool no_dax;   /* without the DAX header */
 	bool measured; /* with a dm-verity partition and root_hash_VARIANT.txt, see measure.h */

@@ -49,6 +49,7 @@ struct progress_output {
 	uint64_t size;	       /* bytes; 0 for a directory */
 	const char *sha512;    /* hex; NULL: not known */
 	const char *root_hash; /* hex; NULL: not measured */
+	bool unchanged;	       /* it was complete before, and nothing has changed */
 };
 
 struct progress_ops {

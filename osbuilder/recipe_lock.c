@@ -21,8 +21,7 @@ static size_t count_wanted(const struct recipe *rc)
 	return n;
 }
 
-/* DIR/lock-ARCH.toml beside the recipe. */
-static char *lock_path(const struct recipe *rc, const char *arch)
+char *recipe_lock_path(const struct recipe *rc, const char *arch)
 {
 	_cleanup_free_ char *name =
 		lock_file_name(arch, rc->init == RECIPE_INIT_SYSTEMD ? "systemd" : NULL);
@@ -64,7 +63,7 @@ int recipe_lock_load(const struct image_build_params *p, const struct recipe *rc
 
 	if (p->lock == LOCK_USE_NONE || !count_wanted(rc))
 		return 0;
-	path = lock_path(rc, p->arch);
+	path = recipe_lock_path(rc, p->arch);
 	if (!path)
 		return error_oom(err);
 	if (rc->extra_packages.n && p->lock == LOCK_USE_NEED)
@@ -134,7 +133,7 @@ int image_lock(const struct image_build_params *p, char **ret_path, struct error
 		return r;
 	if (!count_wanted(rc))
 		return error_set(err, -EINVAL, "recipe '%s' has no packages to lock", rc->name);
-	path = lock_path(rc, p->arch);
+	path = recipe_lock_path(rc, p->arch);
 	l.recipe = strdup(rc->name);
 	l.arch = strdup(p->arch);
 	if (!path || !l.recipe || !l.arch)

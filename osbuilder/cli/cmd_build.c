@@ -75,6 +75,8 @@ static const struct cli_option options[] = {
 	  CLI_STRING(struct build_args, epoch) },
 	{ "locked", NULL, "fail when the recipe has no lock file (see osbuilder lock --help)",
 	  CLI_FLAG(struct build_args, locked) },
+	{ "force", NULL, "build even if nothing has changed since these outputs were built",
+	  CLI_FLAG(struct build_args, r.p.force) },
 	{ "no-lock", NULL, "do as if there were no lock file",
 	  CLI_FLAG(struct build_args, no_lock) },
 	{ NULL },
@@ -88,6 +90,9 @@ static int read_args(const struct cli_command *c, int argc, char **argv, struct 
 	int r;
 
 	recipe_args_preset(&a->r);
+	for (int i = 1; i < argc; i++)
+		if (strv_add(&p->arguments, argv[i]) < 0)
+			return error_oom(err);
 	r = cli_read(c, argc, argv, a, err);
 	if (r)
 		return r;
@@ -117,6 +122,7 @@ static int build(const struct cli_command *c, int argc, char **argv, struct erro
 		r = report_finish(&report, c, image_build(&a.r.p, err), err);
 	}
 	recipe_choices_release(&a.r.p.choices);
+	strv_release(&a.r.p.arguments);
 	return r < 0 ? r : 0;
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library of all parts (the engine links it too), the program, and the image targets.
 OSBUILDER_SRCS := $(OSB_TREE_SRCS) $(OSB_SOURCE_SRCS) $(OSB_PASS_SRCS) $(OSB_RECIPE_SRCS) $(OSB_WRITER_SRCS) \
-	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c osbuilder/initrd.c osbuilder/progress.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
+	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/check.c osbuilder/image.c osbuilder/initrd.c osbuilder/progress.c osbuilder/record.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
 # What a program that links libosbuilder, libcodec and libbase needs.
 OSBUILDER_LDLIBS := -larchive -lelf $(OSB_WRITER_LDLIBS) -ljansson -lcrypto
 $(eval $(call lib,osbuilder,$(OSBUILDER_SRCS)))
@@ -17,7 +17,7 @@ IMAGE_TEST_PROGS += $(H)/bin/torture-big $(G)/bin/boot-init
 $(eval $(call prog,$(H),torture-big,tests/support/torture_main.c tests/support/torture_big.c $(LISTING_SRCS),osbuilder codec base,$(OSBUILDER_LDLIBS)))
 
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
-$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest test_progress test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))
+$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe pass/test_pass test_manifest test_progress test_record test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
 $(foreach t,command report manual,$(eval $(call unit,osbuilder/cli/test_$(t),osbcli osbuilder codec base,$(OSBUILDER_LDLIBS))))
 $(call OSB_UNIT,pass/test_users,tests/support/tree_text.c)

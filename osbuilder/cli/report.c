@@ -131,6 +131,8 @@ static int json_output(struct report *r, const struct progress_output *p)
 		json_out_null(&o, "size");
 	json_out_string(&o, "sha512", p->sha512);
 	json_out_string(&o, "root_hash", p->root_hash);
+	if (p->unchanged)
+		json_out_bool(&o, "unchanged", true);
 	json_out_end(&o);
 	return code | json_out_finish(&o);
 }
@@ -145,6 +147,8 @@ static int text_output(struct report *r, const struct progress_output *p)
 		code |= strbuf_addstr(&r->line, ": ") | report_size(p->size, &r->line);
 	if (p->root_hash)
 		code |= strbuf_addf(&r->line, ", root hash %s", p->root_hash);
+	if (p->unchanged)
+		code |= strbuf_addstr(&r->line, ", nothing has changed");
 	return code | strbuf_addch(&r->line, '\n');
 }
 

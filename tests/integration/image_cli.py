@@ -27,7 +27,8 @@ def osb(*argv, progress=None, ok=False, **kw):
 
 
 def build(*extra, **kw):
-    return osb("build", "--recipe", "agent", "--agent", ib.TEST_AGENT, "--image", IMG, "--initrd", INITRD, *extra, **kw)
+    return osb("build", "--recipe", "agent", "--agent", ib.TEST_AGENT, "--image", IMG, "--initrd", INITRD, "--force",
+               *extra, **kw)
 
 
 def events(text):
@@ -82,7 +83,8 @@ def progress_cases():
     @case("on a terminal: one line, never wider than it, gone at the end")
     def _():
         for columns in (100, 20):
-            code, out, text = on_terminal(columns, OSBUILDER, "build", "--recipe", "agent", "--agent", ib.TEST_AGENT, "--image", IMG)
+            code, out, text = on_terminal(columns, OSBUILDER, "build", "--force", "--recipe", "agent", "--agent", ib.TEST_AGENT,
+                                          "--image", IMG)
             assert code == 0 and out == b"", (code, out)
             head, tail = text.rsplit("\r\x1b[K", 1)
             assert re.fullmatch(rf"osbuilder: image {IMG}: 128\.0 MiB\r\n", tail), text
@@ -109,6 +111,22 @@ def progress_cases():
         assert r["outputs"] == [
             {"kind": "image", "path": IMG, "size": os.path.getsize(IMG), "sha512": sha(IMG), "root_hash": root_hash},
             {"kind": "initrd", "path": INITRD, "size": os.path.getsize(INITRD), "sha512": sha(INITRD), "root_hash": None}], r
+
+    @case("the same command again does nothing and says so; --force, another option and a changed output make it build")
+    def _():
+        cmd = ("build", "--recipe", "agent", "--agent", ib.TEST_AGENT, "--image", IMG, "--json")
+        first = events(osb(*cmd, ok=True).stdout)[-1]["outputs"]
+        again = events(osb(*cmd, ok=True).stdout)
+        assert [e["event"] for e in again] == ["start", "result"], again
+        assert again[-1]["outputs"] == [dict(first[0], unchanged=True)], again
+        for extra, before in (("--force", None), ("--measured", None), ("--measured", lambda: os.utime(IMG))):
+            if before:
+                before()
+            assert "unchanged" not in events(osb(*cmd, extra, ok=True).stdout)[-1]["outputs"][0], extra
+        p = osb(*cmd[:-1], "--measured", "--quiet", ok=True)  # other words, so built
+        p = osb(*cmd[:-1], "--measured", ok=True)
+        p = osb(*cmd[:-1], "--measured", ok=True)
+        assert p.stderr.startswith(f"osbuilder: image {IMG}: ") and p.stderr.endswith(", nothing has changed\n"), p.stderr
 
     @case("--json-file: into a file or a descriptor; a failed build has its error and hint in the result")
     def _():

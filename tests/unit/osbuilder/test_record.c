@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/cmocka_all.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "record.h"
+#include "support/tool.h"
+
+#define RECIPE                                                       \
+	"format = 1\nname = \"r\"\n[agent]\npath = \"/sbin/init\"\n" \
+	"[[source]]\ntype = \"dir\"\npath = \"../files\"\n"
+
+/* A directory with a recipe, an agent, and "outputs"; the working directory while a test runs. */
+struct fixture {
+	char *dir;
+	struct image_build_params p;
+};
+
+static void write_file(const char *path, const char *text)
+{
+	struct error err = ERROR_INIT;
+
+	if (file_write_atomic(AT_FDCWD, path, 0644, text, strlen(text), &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->dir = tool_tmpdir();
+	assert_int_equal(chdir(f->dir), 0);
+	assert_int_equal(mkdir("recipe", 0755) | mkdir("files", 0755) | mkdir("files/sub", 0755),
+			 0);
+	write_file("recipe/recipe.toml", RECIPE);
+	write_file("files/sub/one", "one");
+	write_file("agent", "agent");
+	image_build_params_preset(&f->p);
+	f->p.recipe = "./recipe";
+	f->p.agent = "agent";
+	f->p.arch = "x86_64";
+	f->p.image_out = "i.img";
+	f->p.cache_dir = "cache";
+	assert_int_equal(strv_adds(&f->p.arguments, "--recipe", "./recipe", "--agent=agent",
+				   "--image", "i.img", NULL),
+			 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(chdir("/"), 0);
+	tool_rmdir(f->dir);
+	strv_release(&f->p.arguments);
+	free(f);
+	return 0;
+}
+
+static void expect(struct record *r, const char *path)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	record_expect(r, path, fd);
+}
+
+/* What a build does, with `between` run in the middle of it. */
+static void build(const struct fixture *f, const char *between)
+{
+	static const char *const outputs[] = { "i.img", "i.img.manifest.json", "i.img.spdx.json" };
+	_cleanup_record_ struct record r = { 0 };
+
+	record_begin(&r, &f->p);
+	assert_true(r.usable);
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
+		write_file(outputs[i], "output");
+		expect(&r, outputs[i]);
+	}
+	if (between)
+		free(tool_ok("cd '%s' && %s", f->dir, between));
+	record_finish(&r, &f->p);
+}
+
+static bool is_current(const struct fixture *f)
+{
+	_cleanup_record_ struct record r = { 0 };
+
+	record_begin(&r, &f->p);
+	return record_is_current(&r);
+}
+
+static void test_current(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_false(is_current(f));
+	build(f, NULL);
+	assert_true(is_current(f));
+	assert_true(is_current(f));
+}
+
+/* Every one of these makes a build necessary. */
+static void test_changes(void **state)
+{
+	static const char *const changes[] = {
+		"printf X >> agent",
+		"printf Agent > agent",
+		"touch recipe/recipe.toml",
+		"echo '# x' >> recipe/recipe.toml",
+		"touch recipe/new",
+		"printf two > files/sub/one",
+		"touch -d @5 files/sub/one",
+		"chmod 0600 files/sub/one",
+		"mv files/sub/one files/sub/two",
+		"ln -s x files/sub/link",
+		"rm i.img",
+		"cp i.img x && mv x i.img",
+		"printf outPut > i.img",
+		"printf x >> i.img.spdx.json",
+		"printf outPut > i.img.manifest.json",
+		"rm i.img.manifest.json",
+		"ln -f -s i.img i.img.spdx.json",
+		"for f in cache/builds/*; do printf x >> $f; done",
+		"for f in cache/builds/*; do : > $f; done",
+		"rm cache/builds/*",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		free(tool_ok("cd '%s' && rm -f i.img*", f->dir));
+		build(f, NULL);
+		assert_true(is_current(f));
+		free(tool_ok("cd '%s' && %s", f->dir, changes[i]));
+		if (is_current(f))
+			fail_msg("not noticed: %s", changes[i]);
+	}
+}
+
+static void test_parameters(void **state)
+{
+	struct fixture *f = *state;
+
+	build(f, NULL);
+	f->p.epoch = 1;
+	assert_false(is_current(f));
+	f->p.epoch = 0;
+	assert_true(is_current(f));
+	assert_int_equal(strv_add(&f->p.arguments, "--measured"), 0);
+	assert_false(is_current(f));
+	/* an option that this test made up, with a directory */
+	assert_int_equal(mkdir("modules", 0755), 0);
+	assert_int_equal(strv_add(&f->p.arguments, "--what=modules"), 0);
+	build(f, NULL);
+	assert_true(is_current(f));
+	write_file("modules/m.ko", "x");
+	assert_false(is_current(f));
+}
+
+/* Neither what changed while it was read nor what somebody else wrote is recorded. */
+static void test_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+
+	build(f, NULL);
+	assert_true(is_current(f));
+	build(f, "printf two > files/sub/one");
+	assert_false(is_current(f));
+	build(f, "cp -p i.img x && mv x i.img");
+	assert_false(is_current(f));
+	build(f, NULL);
+	assert_true(is_current(f));
+}
+
+static bool usable(const struct fixture *f)
+{
+	_cleanup_record_ struct record r = { 0 };
+
+	record_begin(&r, &f->p);
+	return r.usable;
+}
+
+static void test_doubt(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(usable(f));
+	f->p.rootfs_out = "dir";
+	assert_false(usable(f));
+	f->p.rootfs_out = NULL;
+	write_file("recipe/recipe.toml",
+		   RECIPE "[[source]]\ntype = \"deb\"\nsuites = [\"s\"]\ncomponents = [\"c\"]\n"
+			  "packages = [\"p\"]\n");
+	assert_false(usable(f));
+	write_file("recipe/lock-x86_64.toml", "");
+	assert_true(usable(f));
+	f->p.lock = LOCK_USE_NONE;
+	assert_false(usable(f));
+	f->p.lock = LOCK_USE_AUTO;
+	write_file("recipe/recipe.toml", "nonsense");
+	assert_false(usable(f));
+	write_file("recipe/recipe.toml", RECIPE);
+	strv_release(&f->p.arguments);
+	assert_false(usable(f));
+	assert_int_equal(strv_add(&f->p.arguments, "/dev/null"), 0);
+	assert_false(usable(f));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_current, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_parameters, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_meanwhile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_doubt, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
