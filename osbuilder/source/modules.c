@@ -37,7 +37,7 @@ static int modules_load(const struct source_spec *s, const struct source_env *en
 			struct error *err)
 {
 	_cleanup_free_ char *clean = path_clean(s->path), *target = NULL;
-	struct source_dir_params p = { .plain_modes = true };
+	struct source_dir_params p = { .plain = true };
 	_cleanup_fd_ int fd = -1;
 	struct tree_node *dir;
 	const char *version;
