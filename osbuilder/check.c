@@ -66,7 +66,6 @@ static int check_manifest(const struct image_check_params *p, int fd, struct ima
 {
 	_cleanup_manifest_ struct manifest m = { 0 };
 	struct error e = ERROR_INIT;
-	char hex[SHA_HEX_MAX];
 	int r = manifest_load(p->path, &m, &e);
 
 	if (r == -ENOENT)
@@ -98,10 +97,10 @@ static int check_manifest(const struct image_check_params *p, int fd, struct ima
 				 (unsigned long long)info->size, (unsigned long long)m.size);
 	if (!p->verify_sha512)
 		return 0;
-	r = sha_hex_of_fd(SHA_KIND_512, fd, 0, UINT64_MAX, hex, err);
+	r = manifest_hash_fits(&m, fd, err);
 	if (r < 0)
 		return r;
-	if (!str_eq(hex, m.sha512))
+	if (!r)
 		return error_set(err, -EINVAL, "its SHA-512 is not the one of its manifest");
 	return 0;
 }

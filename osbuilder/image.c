@@ -215,8 +215,13 @@ static int write_image(struct build *b, struct error *err)
 	r = disk_plan(&dp, &l, err);
 	if (r == 0)
 		r = disk_write(b->image.file.fd, &dp, &l, err);
+	/* Only one processor can make a SHA-512; hash tree and the files' own hashes are made beside it. */
+	if (r == 0)
+		r = output_hash_ahead(&b->image, l.parts[0].offset + l.parts[0].size, err);
 	if (r == 0 && b->measured)
 		r = measure_write(&b->measure, b->image.file.fd, &l, res.seed, &b->m.verity, err);
+	if (r == 0 && !b->sbom)
+		r = sbom_collect(b->tree, &b->sbom, err);
 	if (r < 0)
 		return r;
 	b->m.measured = b->measured;
@@ -302,6 +307,17 @@ static int write_rootfs(struct build *b, struct error *err)
 	return r;
 }
 
+static void start_sync(const struct build *b)
+{
+	const struct file_out *const files[] = { &b->image.file,      &b->image.manifest,
+						 &b->initrd.file,     &b->initrd.manifest,
+						 &b->image_sbom.file, &b->initrd_sbom.file,
+						 &b->measure.line,    &b->tar };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		file_out_start_sync(files[i]);
+}
+
 /* What is there now. */
 static void tell_outputs(const struct build *b)
 {
@@ -370,8 +386,10 @@ static int build_all(const struct image_build_params *p, struct record *record, 
 		r = write_sbom(&b, &b.initrd_sbom, p->initrd_out, err);
 	if (r == 0 && p->rootfs_out) /* the one that may still refuse what it finds there */
 		r = dir_out_commit(&b.rootfs, err);
-	if (r == 0)
+	if (r == 0) {
+		start_sync(&b);
 		expect_outputs(&b, record);
+	}
 	if (r == 0 && b.measured)
 		r = measure_retract(&b.measure, err);
 	if (r == 0 && p->image_out)

@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "codec/json.h"
+
+#define ZERO_CHUNK 65536
 
 void manifest_release(struct manifest *m)
 {
@@ -81,6 +84,7 @@ int manifest_to_json(const struct manifest *m, struct strbuf *out, struct error 
 	json_out_string(&o, "kind", m->is_initrd ? "initrd" : "image");
 	json_out_u64(&o, "size", m->size);
 	json_out_string(&o, "sha512", m->sha512);
+	json_out_u64(&o, "sha512_size", m->sha512_size);
 	json_out_string(&o, "architecture", m->arch);
 	json_out_string(&o, "recipe", m->recipe);
 	json_out_i64(&o, "source_date_epoch", m->epoch);
@@ -250,6 +254,12 @@ static int read_root(const struct json_value *root, struct manifest *m, struct e
 		r = json_need_u64(root, "size", &m->size, err);
 	if (r == 0)
 		r = get_hex(root, "sha512", m->sha512, 2 * SHA_SIZE_512, err);
+	m->sha512_size = m->size;
+	if (r == 0)
+		r = json_get_u64(root, "sha512_size", &m->sha512_size, err);
+	if (r >= 0 && m->sha512_size > m->size)
+		return json_fail(json_find(root, "sha512_size"), err, "is more than the size");
+	r = r < 0 ? r : 0;
 	if (r == 0)
 		r = get_copy(root, "architecture", true, &m->arch, err);
 	if (r == 0)
@@ -290,6 +300,47 @@ int manifest_parse(const char *text, size_t len, struct manifest *ret, struct er
 	*ret = m;
 	m = (struct manifest){ 0 };
 	return 0;
+}
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+/* From `off` to the end; what the file system knows to be a hole is not read. 1 or 0. */
+static int rest_is_zero(int fd, uint64_t off, struct error *err)
+{
+	_cleanup_free_ uint8_t *buf = malloc(ZERO_CHUNK);
+	ssize_t n;
+
+	if (!buf)
+		return error_oom(err);
+	for (;;) {
+		off_t data = lseek(fd, (off_t)off, SEEK_DATA);
+
+		if (data < 0 && errno == ENXIO)
+			return 1;
+		if (data > 0)
+			off = (uint64_t)data;
+		n = pread(fd, buf, ZERO_CHUNK, (off_t)off);
+		if (n < 0)
+			return error_sys(err, -errno, "read at byte %llu", (unsigned long long)off);
+		if (n == 0 || !all_zero(buf, (size_t)n))
+			return n == 0;
+		off += (uint64_t)n;
+	}
+}
+
+int manifest_hash_fits(const struct manifest *m, int fd, struct error *err)
+{
+	char hex[SHA_HEX_MAX];
+	int r = sha_hex_of_fd(SHA_KIND_512, fd, 0, m->sha512_size, hex, err);
+
+	if (r == -ENODATA)
+		return 0;
+	if (r < 0)
+		return r;
+	return str_eq(hex, m->sha512) ? rest_is_zero(fd, m->sha512_size, err) : 0;
 }
 
 int manifest_load(const char *image_path, struct manifest *ret, struct error *err)

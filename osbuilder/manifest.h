@@ -16,7 +16,9 @@
  *
  *	format			1
  *	kind			"image" or "initrd"
- *	size, sha512		of the file
+ *	size			of the file
+ *	sha512, sha512_size	of its first sha512_size bytes; all behind them, what an image is padded with, is zeros. Without
+ *				sha512_size: of the whole file
  *	architecture		"x86_64" ...
  *	recipe			the recipe's name
  *	source_date_epoch	seconds
@@ -42,6 +44,7 @@
 struct manifest {
 	bool is_initrd;
 	uint64_t size;
+	uint64_t sha512_size;
 	char sha512[2 * SHA_SIZE_512 + 1];
 	char *arch, *recipe, *filesystem;
 	int64_t epoch;
@@ -62,6 +65,11 @@ void manifest_release(struct manifest *m);
 int manifest_to_json(const struct manifest *m, struct strbuf *out, struct error *err);
 /* Reads IMAGE.manifest.json for the path of IMAGE. -ENOENT when there is none (err is set then, too). */
 int manifest_load(const char *image_path, struct manifest *ret, struct error *err);
+/*
+ * Is the file what the manifest was made of? 1 yes, 0 its SHA-512 differs or something follows the hashed bytes. The size is not looked
+ * at.
+ */
+int manifest_hash_fits(const struct manifest *m, int fd, struct error *err);
 int manifest_parse(const char *text, size_t len, struct manifest *ret, struct error *err);
 
 #endif

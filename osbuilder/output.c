@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "base/agent_note.h"
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/parse.h"
 #include "compat/elf.h"
 #include "hint.h"
 #include "sbom.h"
@@ -30,6 +32,82 @@ int output_open(struct output *o, const char *path, struct error *err)
 	return r;
 }
 
+/* The hash as far as it has come; only the thread uses it while that runs. */
+struct hash_thread {
+	struct sha sha;
+	int fd;
+	uint64_t done, upto;
+	bool running;
+	pthread_t id;
+	int r;
+	struct error err;
+};
+
+static int hash_upto(struct hash_thread *h, uint64_t upto, struct error *err)
+{
+	int r = sha_update_fd(&h->sha, h->fd, h->done, upto - h->done, err);
+
+	h->done = upto;
+	return r;
+}
+
+static void *hash_run(void *arg)
+{
+	struct hash_thread *h = arg;
+
+	h->r = hash_upto(h, h->upto, &h->err);
+	return NULL;
+}
+
+static void hash_free(struct hash_thread *h)
+{
+	if (!h)
+		return;
+	if (h->running)
+		pthread_join(h->id, NULL);
+	sha_release(&h->sha);
+	free(h);
+}
+
+int output_hash_ahead(struct output *o, uint64_t upto, struct error *err)
+{
+	struct hash_thread *h = new0(struct hash_thread);
+
+	if (!h)
+		return error_oom(err);
+	o->hash = h;
+	h->fd = o->file.fd;
+	h->upto = upto;
+	if (sha_begin(&h->sha, SHA_KIND_512) < 0)
+		return error_set(err, -EIO, "libcrypto has no SHA-512");
+	h->running = upto && pthread_create(&h->id, NULL, hash_run, h) == 0;
+	return 0;
+}
+
+/* Hashes what is left up to `size`. */
+static int hash_finish(struct output *o, uint64_t size, char hex[SHA_HEX_MAX], struct error *err)
+{
+	uint8_t digest[SHA_SIZE_MAX];
+	struct hash_thread *h;
+	int r = o->hash ? 0 : output_hash_ahead(o, 0, err);
+
+	if (r < 0)
+		return r;
+	h = o->hash;
+	if (h->running) {
+		pthread_join(h->id, NULL);
+		h->running = false;
+		if (h->r < 0)
+			return error_set(err, h->r, "%s", error_text(&h->err));
+	}
+	r = hash_upto(h, size, err);
+	if (r == 0 && sha_finish(&h->sha, digest) < 0)
+		r = error_set(err, -EIO, "libcrypto failed to hash");
+	if (r == 0)
+		hex_encode(hex, digest, SHA_SIZE_512);
+	return r;
+}
+
 int output_describe(struct output *o, struct manifest *m, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf json = STRBUF_INIT;
@@ -39,8 +117,11 @@ int output_describe(struct output *o, struct manifest *m, struct error *err)
 
 	if (fstat(o->file.fd, &st) < 0)
 		return error_sys(err, -errno, "'%s'", o->path);
-	m->size = (uint64_t)st.st_size;
-	r = sha_hex_of_fd(SHA_KIND_512, o->file.fd, 0, UINT64_MAX, hex, err);
+	m->size = m->sha512_size = (uint64_t)st.st_size;
+	/* An image is padded with a hole, up to 128 MiB of it: hashing that would take longer than all the rest. */
+	if (m->n_parts)
+		m->sha512_size = m->parts[m->n_parts - 1].offset + m->parts[m->n_parts - 1].size;
+	r = hash_finish(o, m->sha512_size, hex, err);
 	if (r < 0)
 		return error_prefix(err, "'%s'", o->path);
 	memcpy(m->sha512, hex, sizeof(m->sha512));
@@ -64,12 +145,16 @@ int output_commit(struct output *o, struct error *err)
 		return error_sys(err, -errno, "cannot remove '%s'", o->manifest_path);
 	if (unlink(sbom) < 0 && errno != ENOENT)
 		return error_sys(err, -errno, "cannot remove '%s'", sbom);
+	hash_free(o->hash);
+	o->hash = NULL;
 	r = file_out_commit(&o->file, err);
 	return r < 0 ? r : file_out_commit(&o->manifest, err);
 }
 
 void output_release(struct output *o)
 {
+	hash_free(o->hash); /* before the file that it reads */
+	o->hash = NULL;
 	file_out_release(&o->file);
 	file_out_release(&o->manifest);
 	free(o->manifest_path);

@@ -10,7 +10,8 @@ struct output {
 	struct file_out file, manifest;
 	const char *path;
 	char *manifest_path;
-	uint64_t size; /* these two: once described */
+	struct hash_thread *hash; /* SHA-512 of the beginning, from output_hash_ahead() on */
+	uint64_t size;		  /* these two: once described */
 	char sha512[2 * SHA_SIZE_512 + 1];
 };
 #define OUTPUT_INIT                                  \
@@ -20,6 +21,11 @@ struct output {
 
 /* path must outlive it. */
 int output_open(struct output *o, const char *path, struct error *err);
+/*
+ * Starts hashing the first `upto` bytes in a thread. They must not change any more; what is behind them may still be written. Without a
+ * thread to be had output_describe() does it.
+ */
+int output_hash_ahead(struct output *o, uint64_t upto, struct error *err);
 /* Fills in size and hash of the finished file and writes its manifest. */
 int output_describe(struct output *o, struct manifest *m, struct error *err);
 /*

@@ -267,6 +267,22 @@ static void close_package(struct doc *d, const char *algorithm, const char *chec
 	json_out_end(&d->o);
 }
 
+/* A checksum is of a whole file; that of an image leaves out the zeros at its end. */
+static int put_image_hash(struct doc *d)
+{
+	if (d->m->sha512_size == d->m->size) {
+		close_package(d, "SHA512", d->m->sha512);
+		return 0;
+	}
+	strbuf_reset(&d->tmp);
+	if (strbuf_addf(&d->tmp, "SHA-512 of the first %llu bytes, which only zeros follow: %s",
+			(unsigned long long)d->m->sha512_size, d->m->sha512) < 0)
+		return -ENOMEM;
+	json_out_string(&d->o, "comment", d->tmp.buf);
+	json_out_end(&d->o);
+	return 0;
+}
+
 static int put_packages(struct doc *d, const char *distro)
 {
 	const struct source_packages *p = &d->m->packages;
@@ -276,7 +292,7 @@ static int put_packages(struct doc *d, const char *distro)
 	json_out_array(&d->o, "packages");
 	r = open_package(d, "SPDXRef-Image", d->m->recipe, NULL, 0);
 	json_out_string(&d->o, "primaryPackagePurpose", "OPERATING-SYSTEM");
-	close_package(d, "SHA512", d->m->sha512);
+	r |= put_image_hash(d);
 	if (d->m->agent_path) {
 		r |= open_package(d, "SPDXRef-Agent", "kata-agent", d->m->agent_version,
 				  (uint32_t)p->n + 1);

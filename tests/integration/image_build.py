@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from cases import Skip, UNPRIVILEGED, as_user, case, described_sha512, results, run, tool  # noqa: E402
 from images import initrd_names, partition, sha512  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
@@ -76,7 +76,12 @@ def check_manifest(path, kind):
     with open(path + ".manifest.json", encoding="utf-8") as f:
         m = json.load(f)
     assert m["format"] == 1 and m["kind"] == kind and m["architecture"] == "x86_64", m
-    assert m["size"] == os.path.getsize(path) and m["sha512"] == sha512(path), m
+    assert m["size"] == os.path.getsize(path) and m["sha512"] == described_sha512(path, m["sha512_size"]), m
+    if kind == "image":
+        end = m["partitions"][-1]
+        assert m["sha512_size"] == end["offset"] + end["size"], m
+    else:
+        assert m["sha512_size"] == m["size"], m
     with open(TEST_AGENT, "rb") as f:
         assert m["agent"]["sha256"] == hashlib.sha256(f.read()).hexdigest()
     assert m["source_date_epoch"] == int(EPOCH)

@@ -107,9 +107,10 @@ def progress_cases():
         r = got[-1]
         assert (r["status"], r["error"], r["hint"]) == (0, None, None), r
         with open(f"{IMG}.manifest.json", encoding="utf-8") as f:
-            root_hash = json.load(f)["verity"]["root_hash"]
+            m = json.load(f)
         assert r["outputs"] == [
-            {"kind": "image", "path": IMG, "size": os.path.getsize(IMG), "sha512": sha(IMG), "root_hash": root_hash},
+            {"kind": "image", "path": IMG, "size": os.path.getsize(IMG), "sha512": m["sha512"],
+             "root_hash": m["verity"]["root_hash"]},
             {"kind": "initrd", "path": INITRD, "size": os.path.getsize(INITRD), "sha512": sha(INITRD), "root_hash": None}], r
 
     @case("the same command again does nothing and says so; --force, another option and a changed output make it build")
@@ -149,7 +150,9 @@ def progress_cases():
         osb("build", "--recipe", "agent", "--agent", ib.TEST_AGENT, "--image", IMG, "--measured", "--quiet", ok=True)
         p = osb("seal", "--agent", ib.TEST_AGENT, "--json", IMG, ok=True)
         got = events(p.stdout)
-        assert got[-1]["outputs"][0]["sha512"] == sha(IMG) and got[-1]["outputs"][0]["root_hash"], got
+        with open(f"{IMG}.manifest.json", encoding="utf-8") as f:
+            m = json.load(f)
+        assert got[-1]["outputs"][0]["sha512"] == m["sha512"] and got[-1]["outputs"][0]["root_hash"], got
         assert [e["stage"] for e in got if e["event"] == "stage-end"] == ["unpack", "write", "seal"], got
         odd = os.fsencode(OUT) + b"/\xff\x1b.erofs"
         got = events(osb("pack", "--format", "erofs", "--json", IMG, odd, ok=True).stdout)

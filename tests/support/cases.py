@@ -8,6 +8,7 @@
 A case runs where it stands. It fails by an exception, and is skipped by Skip with the reason.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -63,3 +64,17 @@ def as_user():
     if os.geteuid() == 0:
         return {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
     return {}
+
+
+def described_sha512(path, size):
+    """What a manifest says of a file: the SHA-512 of its first `size` bytes. Fails when anything but zeros follows them."""
+    digest = hashlib.sha512()
+    with open(path, "rb") as f:
+        while size:
+            data = f.read(min(size, 1 << 20))
+            assert data, f"{path} is shorter than its manifest says"
+            digest.update(data)
+            size -= len(data)
+        for data in iter(lambda: f.read(1 << 20), b""):
+            assert not any(data), f"{path} has data behind what its manifest describes"
+    return digest.hexdigest()

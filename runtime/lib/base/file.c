@@ -78,6 +78,13 @@ int file_out_open(struct file_out *o, int dirfd, const char *path, mode_t mode, 
 	return 0;
 }
 
+void file_out_start_sync(const struct file_out *o)
+{
+	/* A hint: what it could not start, fsync() does, with its error. */
+	if (o->fd >= 0)
+		sync_file_range(o->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 int file_out_publish(struct file_out *o, int *ret_fd, struct error *err)
 {
 	if (renameat(o->dirfd, o->tmp, o->dirfd, o->name) < 0)

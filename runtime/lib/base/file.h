@@ -31,6 +31,11 @@ struct file_out {
 		-1, -1, NULL, NULL \
 	}
 int file_out_open(struct file_out *o, int dirfd, const char *path, mode_t mode, struct error *err);
+/*
+ * Starts writing to the disk what commit will wait for, and does not wait. Done for all of several files before the first of them is
+ * committed, they share the journal commit of most file systems. One that is not open is passed over.
+ */
+void file_out_start_sync(const struct file_out *o);
 int file_out_commit(struct file_out *o, struct error *err);
 /*
  * As commit, without fsync: for a file that its readers check, such as a cache's; after a power failure it may be empty or have holes.

@@ -58,7 +58,7 @@ int sha_of(enum sha_kind kind, const void *data, size_t len, uint8_t out[SHA_SIZ
 	return r;
 }
 
-static int update_from_fd(struct sha *s, int fd, uint64_t off, uint64_t len, struct error *err)
+int sha_update_fd(struct sha *s, int fd, uint64_t off, uint64_t len, struct error *err)
 {
 	_cleanup_free_ uint8_t *buf = malloc(SHA_READ_CHUNK);
 	bool to_end = len == UINT64_MAX;
@@ -98,7 +98,7 @@ int sha_of_fd(enum sha_kind kind, int fd, uint64_t off, uint64_t len, uint8_t ou
 				 kind == SHA_KIND_512 ? 512
 				 : kind == SHA_KIND_1 ? 1
 						      : 256);
-	r = update_from_fd(&s, fd, off, len, err);
+	r = sha_update_fd(&s, fd, off, len, err);
 	if (r < 0)
 		return r;
 	r = sha_finish(&s, out);

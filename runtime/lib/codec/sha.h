@@ -53,6 +53,8 @@ int sha_of(enum sha_kind kind, const void *data, size_t len, uint8_t out[SHA_SIZ
  */
 int sha_of_fd(enum sha_kind kind, int fd, uint64_t off, uint64_t len, uint8_t out[SHA_SIZE_MAX],
 	      struct error *err);
+/* Adds `len` bytes of a file to s, as sha_of_fd(). */
+int sha_update_fd(struct sha *s, int fd, uint64_t off, uint64_t len, struct error *err);
 /* As sha_of() and sha_of_fd(), in hex. */
 int sha_hex_of(enum sha_kind kind, const void *data, size_t len, char out[SHA_HEX_MAX]);
 int sha_hex_of_fd(enum sha_kind kind, int fd, uint64_t off, uint64_t len, char out[SHA_HEX_MAX],

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "image.h"
@@ -102,6 +103,8 @@ static void test_bad(void **state)
 		{ "\"format\":1", "\"format\":2", "format: is 2, this program knows 1" },
 		{ "\"image\"", "\"kernel\"", "kind: is neither image nor initrd" },
 		{ "\"size\":10,", "", "size: missing" },
+		{ "\"recipe\"", "\"sha512_size\":11,\"recipe\"",
+		  "sha512_size: is more than the size" },
 		{ H64 H64, H64, "sha512: is not a hash of 128 hex digits" },
 		{ "\"x86_64\"", "5", "architecture: " },
 		{ "6f9e0ac3-", "", "uuid: is not a UUID" },
@@ -120,6 +123,35 @@ static void test_bad(void **state)
 		assert_null(m.arch);
 		free(text);
 	}
+}
+
+/* The hash is of the beginning; what follows must be zeros, and an old manifest means all of the file. */
+static void test_hash_fits(void **state)
+{
+	struct manifest m = { .size = 300000, .sha512_size = 3 };
+	struct error err = ERROR_INIT;
+	int fd = -1;
+
+	assert_int_equal(fd_memfd("image", &fd), 0);
+	assert_int_equal(fd_pwrite_full(fd, "abc", 3, 0), 0);
+	assert_int_equal(sha_hex_of(SHA_KIND_512, "abc", 3, m.sha512), 0);
+	assert_int_equal(manifest_hash_fits(&m, fd, &err), 1);
+	assert_int_equal(ftruncate(fd, 300000), 0);
+	assert_int_equal(manifest_hash_fits(&m, fd, &err), 1);
+	assert_int_equal(fd_pwrite_full(fd, "x", 1, 299999), 0);
+	assert_int_equal(manifest_hash_fits(&m, fd, &err), 0);
+	assert_int_equal(fd_pwrite_full(fd, "", 1, 299999), 0);
+	assert_int_equal(manifest_hash_fits(&m, fd, &err), 1);
+	assert_int_equal(fd_pwrite_full(fd, "x", 1, 3), 0);
+	assert_int_equal(manifest_hash_fits(&m, fd, &err), 0);
+	assert_int_equal(fd_pwrite_full(fd, "B\0\0", 3, 1), 0);
+	assert_int_equal(manifest_hash_fits(&m, fd, &err), 0);
+	m.sha512_size = 300001;
+	assert_int_equal(manifest_hash_fits(&m, fd, &err), 0);
+	fd_close(fd);
+	assert_int_equal(manifest_parse(GOOD, strlen(GOOD), &m, &err), 0);
+	assert_int_equal(m.sha512_size, 10);
+	manifest_release(&m);
 }
 
 static int setup(void **state)
@@ -274,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_hash_fits),
 		cmocka_unit_test(test_verity),
 		cmocka_unit_test_setup_teardown(test_check_without_manifest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_with_manifest, setup, teardown),

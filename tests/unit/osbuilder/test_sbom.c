@@ -171,6 +171,31 @@ static void test_packages(void **state)
 	assert_string_equal(str(p, "versionInfo"), "1.2");
 	p = by_id(packages, "SPDXRef-Image");
 	assert_string_equal(str(json_first(json_find(p, "checksums")), "algorithm"), "SHA512");
+	assert_null(json_find(p, "comment"));
+}
+
+/* A checksum would be that of a whole file. */
+static void test_padded_image(void **state)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct sbom *s = NULL;
+	struct manifest m;
+	struct tree *t;
+
+	make_manifest(&m);
+	m.size = 128 << 20;
+	m.sha512_size = 5 << 20;
+	t = make_tree();
+	assert_int_equal(sbom_collect(t, &s, &err), 0);
+	assert_int_equal(sbom_to_json(s, &m, NULL, &sb, &err), 0);
+	sbom_free(s);
+	tree_free(t);
+	assert_non_null(strstr(sb.buf,
+			       "\"comment\":\"SHA-512 of the first 5242880 bytes, which only "
+			       "zeros follow: aaaa"));
+	assert_null(strstr(sb.buf, "SHA512"));
+	manifest_release(&m);
 }
 
 static void test_files(void **state)
@@ -219,9 +244,8 @@ static void test_unreadable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_document),
-		cmocka_unit_test(test_packages),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_document),     cmocka_unit_test(test_packages),
+		cmocka_unit_test(test_padded_image), cmocka_unit_test(test_files),
 		cmocka_unit_test(test_unreadable),
 	};
 
