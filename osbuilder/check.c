@@ -105,7 +105,8 @@ static int check_manifest(const struct image_check_params *p, int fd, struct ima
 	return 0;
 }
 
-static int check_disk(int fd, struct image_info *info, struct error *err)
+static int check_disk(const struct image_check_params *p, int fd, struct image_info *info,
+		      struct error *err)
 {
 	uint8_t head[FS_HEAD];
 	struct disk_layout l;
@@ -124,6 +125,8 @@ static int check_disk(int fd, struct image_info *info, struct error *err)
 	info->dax = dax;
 	info->n_parts = l.n_parts;
 	memcpy(info->parts, l.parts, sizeof(info->parts));
+	if (p->any_content)
+		return 0;
 	r = fd_pread_full(fd, head, sizeof(head), (off_t)l.parts[0].offset);
 	if (r < 0)
 		return error_sys(err, r, "cannot read partition 1");
@@ -175,7 +178,7 @@ int image_check(const struct image_check_params *p, struct image_info *ret, stru
 		return error_set(err, -EINVAL, "%s '%s': is empty", what, p->path);
 	r = check_manifest(p, fd, &info, err);
 	if (r == 0)
-		r = p->is_initrd ? check_initrd(fd, &info, err) : check_disk(fd, &info, err);
+		r = p->is_initrd ? check_initrd(fd, &info, err) : check_disk(p, fd, &info, err);
 	if (r < 0)
 		return error_prefix(err, "%s '%s'", what, p->path);
 	*ret = info;

@@ -99,6 +99,7 @@ struct image_check_params {
 	const char *arch; /* that the guest will be */
 	bool is_initrd;
 	bool verify_sha512; /* read the whole file and compare with the manifest */
+	bool any_content;   /* for who checks hashes: what lies in partition 1 is not looked at */
 };
 int image_check(const struct image_check_params *p, struct image_info *ret, struct error *err);
 

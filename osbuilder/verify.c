@@ -85,7 +85,12 @@ static int check_content(const struct image_verify_params *p, int fd, struct ima
 int image_verify(const struct image_verify_params *p, struct image_verify_result *ret,
 		 struct error *err)
 {
-	const struct image_check_params cp = { .path = p->path, .is_initrd = p->is_initrd };
+	const struct image_check_params cp = {
+		.path = p->path,
+		.is_initrd = p->is_initrd,
+		/* a changed superblock, too, is named by its block */
+		.any_content = true
+	};
 	struct image_verify_result v = { 0 };
 	_cleanup_fd_ int fd = -1;
 	int r = image_check(&cp, &v.info, err);

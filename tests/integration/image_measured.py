@@ -21,7 +21,7 @@ AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 UNPRIVILEGED = 65534
 BLOCK = 4096
-FLIPS = 40
+FLIPS = 200  # in the data and hash areas of one image, beside the chosen places
 LINE = re.compile(r"root_hash=([0-9a-f]{64}),salt=([0-9a-f]+|-),data_blocks=(\d+),data_block_size=4096,hash_block_size=4096\n")
 
 tap = Tap()
@@ -108,7 +108,7 @@ def expected(at, parts):
     return ""  # tables, the nd_pfn block, or a hole: any message that is an error
 
 
-def test_flips(out):
+def test_flips(out, flips):
     """With the manifest every bit of the file counts; without it every bit of both partitions, the tables and the nd_pfn block."""
     image = out + "/kata.img"
     manifest = json.load(open(image + ".manifest.json"))
@@ -117,10 +117,15 @@ def test_flips(out):
     size, rng, bad = os.path.getsize(image), random.Random(7), []
     special = [446 + 8, 510, 4096, 4096 + 60, 4096 + 4088, 8191, (2 << 20) + 446 + 12, (2 << 20) + 511]
     spots = [(at, True) for at in special] + [(at, False) for at in special]
-    for i in range(FLIPS):
-        offset, length = parts[i % 2]
+    for i in range(flips):
+        # one in three in the hash area, which is small
+        offset, length = parts[i % 3 == 2]
         spots.append((offset + rng.randrange(length), i % 4 < 2))
-    spots += [(rng.randrange(size), True) for _ in range(FLIPS // 2)] + [(size - 1, True), (440, True)]
+    for offset, length in parts:
+        # first and last block: the superblock (byte 1024) or the top of the tree; the end of the data or of the leaves
+        for at in (0, 1024, 1024 + 56, BLOCK - 1, length - BLOCK, length - 1):
+            spots += [(offset + at, True), (offset + at, False)]
+    spots += [(rng.randrange(size), True) for _ in range(20)] + [(size - 1, True), (440, True)]
     for at, with_manifest in spots:
         bit = rng.randrange(8)
         flip(image, at, bit)
@@ -132,7 +137,9 @@ def test_flips(out):
         flip(image, at, bit)
         if p.returncode != 1 or p.stdout or expected(at, parts) not in p.stderr or "kata.img" not in p.stderr:
             bad.append("byte %d bit %d manifest %s: exit %d %s%s" % (at, bit, with_manifest, p.returncode, p.stdout, p.stderr))
-    tap.ok(not bad, "%d changed bits anywhere are found, those in partitions by block" % len(spots), "\n".join(bad))
+    inside = sum(any(offset <= at < offset + n for offset, n in parts) for at, _ in spots)
+    tap.ok(not bad and inside >= flips, "%s: %d changed bits anywhere are found, %d in partitions by block"
+           % (manifest["filesystem"], len(spots), inside), "\n".join(bad))
     p = verify(image)
     tap.ok(p.returncode == 0 and "verity: ok" in p.stdout, "the image is good again", p.stderr)
 
@@ -185,7 +192,7 @@ def test_options():
 
 def main():
     ext4 = test_veritysetup("ext4", "--align-mib", "2")
-    test_veritysetup("erofs", "--fs", "erofs")
+    erofs = test_veritysetup("erofs", "--fs", "erofs", "--align-mib", "2")
     test_veritysetup("no-dax", "--no-dax", "--verity-salt", "0011223344556677", "--variant", "confidential")
     tap.ok(os.path.exists(TMP + "/no-dax/root_hash_confidential.txt"), "--variant names the root hash file")
     test_veritysetup("no-salt", "--verity-salt", "-", "--align-mib", "2")
@@ -195,7 +202,8 @@ def main():
     tap.ok(sorted(same) == want, "a second build gives the same image, manifest, bill of materials and root hash", same)
     build(TMP + "/plain", "--align-mib", "2")
     tap.ok(sorted(os.listdir(TMP + "/plain")) == want[:3], "without --measured there is no root hash file")
-    test_flips(ext4)
+    test_flips(ext4, FLIPS)
+    test_flips(erofs, FLIPS // 4)
     test_verify(ext4, TMP + "/plain")
     test_options()
     tap.end()
