@@ -9,8 +9,8 @@
 #include "image.h"
 
 /* The commands, in the order of the list. Each is the end of cmd_NAME.c. */
-extern const struct cli_command cli_build, cli_lock, cli_inspect, cli_verify, cli_extract, cli_diff,
-	cli_seal, cli_pack;
+extern const struct cli_command cli_new, cli_build, cli_lock, cli_inspect, cli_verify, cli_extract,
+	cli_diff, cli_seal, cli_pack;
 
 /*
  * What build and lock take alike: the recipe, the architecture, the cache. First in the args of both.

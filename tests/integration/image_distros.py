@@ -343,6 +343,55 @@ def other_cases():
         assert "usr/share/test/bash" in tree and "etc/passwd" in tree and tree["usr/sbin/iptables"][0].issym()
 
 
+# ---- osbuilder new ---------------------------------------------------------------------------------------------------------------
+
+def new(name, source, **values):
+    """A recipe that `osbuilder new` started, built; the tree. `values` replace keys of its source."""
+    top = f"{TMP}/new"
+    os.makedirs(top, exist_ok=True)
+    os.chmod(top, 0o777)
+    p = run(f"{TMP}/bin/osbuilder", "new", "--from", source, "--recipes", top, name, **as_user())
+    assert p.stdout == f"{top}/{name}/recipe.toml\n", p.stdout
+    with open(f"{top}/{name}/recipe.toml", encoding="utf-8") as f:
+        text = f.read()
+    for key, value in values.items():
+        text, n = re.subn(rf"^{key} = .*$", lambda _: f"{key} = {json.dumps(value)}", text, flags=re.M)
+        if not n:  # a key that has a default
+            text = text.replace(f'type = "{source}"\n', f'type = "{source}"\n{key} = {json.dumps(value)}\n')
+    if values:
+        os.unlink(f"{top}/{name}/recipe.toml") if os.geteuid() == 0 else None
+        with open(f"{top}/{name}/recipe.toml", "w", encoding="utf-8") as f:
+            f.write(text)
+    _, out = build(f"{top}/{name}", new_cache())
+    with tarfile.open(f"{out}/root.tar") as t:
+        return [m.name.removeprefix("./").rstrip("/") for m in t]
+
+
+def new_cases():
+    @case("osbuilder new --from dir builds as it is; the name is checked, an existing one refused")
+    def _():
+        names = new("mine", "dir")
+        assert {"etc/hosts", "etc/hostname", "sbin/init", "usr/bin/kata-agent"} <= set(names), names
+        for name, said in (("mine", "exists already"), ("../mine", "is no name for a recipe")):
+            p = run(f"{TMP}/bin/osbuilder", "new", "--recipes", f"{TMP}/new", name, ok=False)
+            assert p.returncode == 1 and said in p.stderr, p.stderr
+        assert os.listdir(f"{TMP}/new") == ["mine"], os.listdir(f"{TMP}/new")
+
+    @case("osbuilder new --from deb, rpm and apk, with repositories that hold these packages")
+    def _():
+        names = ["base-files", "base-passwd", "bash", "coreutils", "mount"]
+        d = debian_archive(f"{TMP}/new", names, ("bookworm",), ("main",), {})
+        assert "usr/share/test/mount" in new("deb", "deb", mirror=f"file:{d}", keyring=f"{d}/key.gpg")
+        r = ApkRepo(f"{TMP}/new", "apk-repo")
+        for p in ("alpine-baselayout", "bash", "busybox", "busybox-binsh", "musl"):
+            r.add(p, "1.0-r0", [(f"usr/share/{p}", b"x")])
+        r.finish()
+        assert "usr/share/musl" in new("apk", "apk", repositories=[r.dir], keys=[f"{r.key}.pub"])
+        r = RpmRepo(f"{TMP}/new", "rpm-repo")
+        r.build(spec_of(["bash", "coreutils", "setup", "util-linux"], {}, "w1.gzdio"), "_target_cpu x86_64").sign().finish()
+        assert "usr/share/setup/data" in new("rpm", "rpm", repositories=[f"{r.dir}/repo"], keys=[r.key])
+
+
 def main():
     for d in ("bin", "recipes", "empty"):
         os.mkdir(f"{TMP}/{d}")
@@ -352,6 +401,7 @@ def main():
     rpm_cases()
     drift_cases()
     other_cases()
+    new_cases()
     print(f"1..{len(results)}")
     return 0 if all(results) else 1
 
