@@ -321,7 +321,7 @@ static int take_package(const struct rpm_root *root, const struct store *st, con
 		r = error_set(err, -EIO, "cannot hash");
 	if (map)
 		munmap((void *)map, len);
-	if (r < 0)
+	if (r < 0 || !what.name || !what.version || !what.arch)
 		return r;
 	p->name = strdup(what.name);
 	p->version = strdup(what.version);
