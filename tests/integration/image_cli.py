@@ -14,7 +14,7 @@ import sys
 import termios
 
 import image_build as ib
-from image_build import case, run, sha
+from image_build import case, run, sha512 as sha
 
 OUT = ib.out_dir("cli")
 IMG, INITRD = f"{OUT}/kata.img", f"{OUT}/initrd.img"

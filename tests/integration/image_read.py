@@ -13,7 +13,7 @@ import sys
 import zlib
 
 import image_build as ib
-from image_build import case, run, Skip, as_user, sha, tool
+from image_build import case, run, Skip, as_user, sha512 as sha, tool
 
 OUT = ib.out_dir("read")
 IMG, INITRD = f"{OUT}/kata-containers.img", f"{OUT}/kata-containers-initrd.img"
