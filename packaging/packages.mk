@@ -15,6 +15,8 @@ DEPS_RUN := qemu-system-x86 qemu-system-common qemu-system-data seabios busybox-
 DEPS_TEST := libcmocka-dev python3 e2fsprogs fdisk erofs-utils libarchive-tools cpio gzip zstd cryptsetup-bin binutils procps util-linux iproute2
 # Tests of RPM, Alpine and container image sources, against repositories that the tests make.
 DEPS_TEST += createrepo-c rpm dnf dnf-plugins-core gnupg openssl skopeo
+# Tests of reproducibility: another clock and another locale.
+DEPS_TEST += faketime locales
 # What `make bench-image` measures osbuilder against.
 DEPS_BENCH := genext2fs mmdebstrap pigz
 # Tests of foreign agents and images: QEMU for user programs, and whole machines (s390x is in qemu-system-misc).

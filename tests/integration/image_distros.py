@@ -15,6 +15,7 @@ import tempfile
 import tomllib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import worlds  # noqa: E402
 from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
 from package_repos import ApkRepo, RpmRepo, debian_archive, expect, read, sha256  # noqa: E402
 
@@ -179,9 +180,8 @@ def same_bytes(recipe, repo_dir, *argv):
     lock = osbuilder("lock", recipe, cache, *argv).stdout.strip()
     text = read(lock)
     assert osbuilder("lock", recipe, cache, "--offline", *argv).stdout.strip() == lock and read(lock) == text
-    world = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "LANG": "de_DE.UTF-8"}
     who = {"user": 12345, "group": 12345} if os.geteuid() == 0 else {}
-    second, _ = build(recipe, other, "--locked", *argv, env=world, umask=0o077, cwd="/", **who)
+    second, _ = build(recipe, other, "--locked", *argv, cwd="/", **worlds.other(TMP), **who)
     assert second == first, [n for n in first if first[n] != second.get(n)]
     os.rename(repo_dir, repo_dir + ".away")
     try:
