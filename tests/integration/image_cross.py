@@ -82,8 +82,9 @@ def cache_of(recipe, arch):
     cache = out_dir(f"{arch.name}-cache")
     with open(f"{recipe}lock-{arch.name}.toml", encoding="utf-8") as f:
         for sha in re.findall(r'sha256 = "(\w+)"', f.read()):
-            os.makedirs(f"{cache}/sha256/{sha[:2]}", exist_ok=True)
-            shutil.copy(f"{CACHE}/sha256/{sha[:2]}/{sha}", f"{cache}/sha256/{sha[:2]}/{sha}")
+            if os.path.exists(f"{CACHE}/sha256/{sha[:2]}/{sha}"):  # what the recipe omits is not fetched
+                os.makedirs(f"{cache}/sha256/{sha[:2]}", exist_ok=True)
+                shutil.copy(f"{CACHE}/sha256/{sha[:2]}/{sha}", f"{cache}/sha256/{sha[:2]}/{sha}")
     if os.geteuid() == 0:
         run("chown", "-R", str(UNPRIVILEGED), cache)
     return cache
@@ -180,7 +181,6 @@ text = '''
 (
 until [ -S /run/agent.sock ]; do /bin/busybox sleep 0.1; done
 KATA_TEST_AGENT_ADDR=unix:///run/agent.sock /client 2>&1
-echo "CLIENT $?"
 /bin/busybox sleep 1
 /bin/busybox poweroff -f
 ) &
@@ -232,8 +232,8 @@ def guest_initrd(arch, overlay):
     return out
 
 
-def boot(arch, kernel, initrd, until):
-    """The console of a guest, up to a line or to its end."""
+def boot(arch, kernel, initrd, until=None):
+    """The console of a guest, up to a text or to its end."""
     argv = [*arch.qemu, "-accel", "tcg", "-smp", "1", "-m", str(MEMORY_MIB), "-nodefaults", "-no-reboot", "-display", "none",
             "-kernel", kernel, "-initrd", initrd,
             "-append", f"console={arch.console} quiet panic=-1 agent.server_addr=unix:///run/agent.sock"]
@@ -244,7 +244,7 @@ def boot(arch, kernel, initrd, until):
     try:
         for line in p.stdout:
             text += line.decode(errors="replace").replace("\r", "")
-            if until in text:
+            if until and until in text:
                 break
     finally:
         timer.cancel()
@@ -270,7 +270,7 @@ class Guest:
             self.ready = boot(self.arch, kernel, initrd, "serving on unix:///run/agent.sock")
             if not os.access(self.arch.client, os.X_OK):
                 raise Skip("no test program for this architecture (make cross-agents)")
-            self.log = boot(self.arch, kernel, guest_initrd(self.arch, overlay), "CLIENT ")
+            self.log = boot(self.arch, kernel, guest_initrd(self.arch, overlay))
         except Skip as e:
             self.why = str(e)
         except Exception as e:  # shown by the case of this guest
@@ -435,7 +435,7 @@ for A in ARCHS:
             purls = set(re.findall(r"pkg:deb/debian/[^\"]*arch=(\w+)", f.read()))
         assert purls == {A.debian, "all"}, purls
         m = manifest_of(f"{warm}/i.img")
-        assert m["architecture"] == A.name and {p["arch"] for p in m["packages"]} <= {A.debian, "all"}, m
+        assert m["architecture"] == A.name and {p["architecture"] for p in m["packages"]} <= {A.debian, "all"}, m
         run(tool("e2fsck"), "-fn", partition(f"{warm}/i.img"))
         names = initrd_names(f"{warm}/n.img")
         assert "usr/bin/kata-agent" in names and f"usr/lib/{A.tuple}/libc.so.6" in names
@@ -462,8 +462,10 @@ for G in GUESTS:
             raise Skip(G.why)
         if G.error:
             raise G.error
-        done = re.search(r"\[  PASSED  \] (\d+) test", G.log)
-        assert done and "FAILED" not in G.log and int(done.group(1)) >= 30 and "CLIENT 0" in G.log, G.log
+        # The last test ends the sandbox, and with it the machine: the summary may not get out.
+        said = re.search(r"Running (\d+) test", G.log)
+        passed = re.findall(r"\[       OK \] (test_\w+)", G.log)
+        assert said and len(passed) == int(said.group(1)) >= 30 and "FAILED" not in G.log, G.log
 
 shutil.rmtree(TMP)
 print(f"1..{len(results)}")
