@@ -141,8 +141,9 @@ static int check_disk(const struct image_check_params *p, int fd, struct image_i
 	return 0;
 }
 
+#define INITRD_HEAD 8
 /* A cpio archive (newc magic) or a compressed one: what Documentation/driver-api/early-userspace names. */
-static int check_initrd(int fd, struct image_info *info, struct error *err)
+static bool is_initrd_head(const char head[INITRD_HEAD])
 {
 	static const struct {
 		const char *bytes;
@@ -150,15 +151,34 @@ static int check_initrd(int fd, struct image_info *info, struct error *err)
 	} magics[] = { { "\x1f\x8b", 2 },	  { "070701", 6 },   { "070702", 6 },
 		       { "\xfd\x37zXZ", 5 },	  { "BZh", 3 },	     { "\x28\xb5\x2f\xfd", 4 },
 		       { "\x02\x21\x4c\x18", 4 }, { "\x5d\0\0", 3 }, { "\x89LZO", 4 } };
-	char head[8] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
+		if (memcmp(head, magics[i].bytes, magics[i].len) == 0)
+			return true;
+	return false;
+}
+
+static int check_initrd(int fd, struct image_info *info, struct error *err)
+{
+	char head[INITRD_HEAD] = "";
 
 	if (info->size < sizeof(head) || fd_pread_full(fd, head, sizeof(head), 0) < 0)
 		return error_set(err, -EINVAL, "is too short for an initrd");
 	put_name(info->filesystem, "cpio");
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (memcmp(head, magics[i].bytes, magics[i].len) == 0)
-			return 0;
+	if (is_initrd_head(head))
+		return 0;
 	return error_set(err, -EINVAL, "is neither a cpio archive nor a compressed one");
+}
+
+int image_is_initrd(const char *path, bool *ret, struct error *err)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char head[INITRD_HEAD] = "";
+
+	if (fd < 0)
+		return error_sys(err, -errno, "'%s'", path);
+	*ret = fd_pread_full(fd, head, sizeof(head), 0) == 0 && is_initrd_head(head);
+	return 0;
 }
 
 int image_check(const struct image_check_params *p, struct image_info *ret, struct error *err)

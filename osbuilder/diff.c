@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "diff.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 
 struct diff {
 	const struct diff_params *p;
-	diff_line_fn fn;
+	diff_fn fn;
 	void *data;
 	struct error *err;
 	struct tree_node **first[2]; /* by mark - 1: the first name of each inode */
@@ -21,51 +22,70 @@ struct diff {
 	bool different;
 };
 
-static int emit(struct diff *d, char sign, const struct tree_node *n, const char *what)
+static int tell(struct diff *d, char sign, const struct tree_node *n, struct diff_change c)
 {
-	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 	char path[TREE_PATH_BUF];
 
 	d->different = true;
-	if (strbuf_addf(&line, "%c ", sign) < 0 || escape_name(&line, tree_path(n, path)) < 0 ||
-	    (what && (strbuf_addstr(&line, ": ") < 0 || strbuf_addstr(&line, what) < 0)))
-		return error_oom(d->err);
-	return d->fn(d->data, line.buf);
+	c.sign = sign;
+	c.path = tree_path(n, path);
+	return d->fn(d->data, &c);
 }
 
-static _printf_(3, 4) int changed(struct diff *d, const struct tree_node *n, const char *fmt, ...)
+static int changed(struct diff *d, const struct tree_node *n, const char *what, const char *first,
+		   const char *second)
 {
-	_cleanup_strbuf_ struct strbuf what = STRBUF_INIT;
+	const struct diff_change c = { .what = what, .first = first, .second = second };
+
+	return tell(d, '!', n, c);
+}
+
+#define VALUE_MAX 64 /* of the values that are no names */
+static _printf_(2, 3) void print(char out[VALUE_MAX], const char *fmt, ...)
+{
 	va_list ap;
-	int r;
 
 	va_start(ap, fmt);
-	r = strbuf_vaddf(&what, fmt, ap);
+	vsnprintf(out, VALUE_MAX, fmt, ap);
 	va_end(ap);
-	return r < 0 ? error_oom(d->err) : emit(d, '!', n, what.buf);
 }
 
-/* "WHAT A -> B" with both escaped. */
-static int changed_text(struct diff *d, const struct tree_node *n, const char *what, const char *a,
-			const char *b)
+/* The values are not told, only where the attribute is. */
+static int changed_xattr(struct diff *d, const struct tree_node *n, const char *name, bool in_first,
+			 bool in_second)
 {
-	_cleanup_strbuf_ struct strbuf s = STRBUF_INIT;
+	const struct diff_change c = { .what = "xattr",
+				       .xattr = name,
+				       .first = in_first ? "" : NULL,
+				       .second = in_second ? "" : NULL };
 
-	if (strbuf_addf(&s, "%s ", what) < 0 || escape_name(&s, a) < 0 ||
-	    strbuf_addstr(&s, " -> ") < 0 || escape_name(&s, b) < 0)
-		return error_oom(d->err);
-	return emit(d, '!', n, s.buf);
+	return tell(d, '!', n, c);
 }
 
-static int changed_xattr(struct diff *d, const struct tree_node *n, const char *name,
-			 const char *how)
+/* What stands behind "WHAT". */
+static int add_values(const struct diff_change *c, struct strbuf *out)
 {
-	_cleanup_strbuf_ struct strbuf s = STRBUF_INIT;
+	int r;
 
-	if (strbuf_addstr(&s, "xattr ") < 0 || escape_name(&s, name) < 0 ||
-	    strbuf_addf(&s, " %s", how) < 0)
-		return error_oom(d->err);
-	return emit(d, '!', n, s.buf);
+	if (c->xattr) {
+		r = strbuf_addch(out, ' ') | escape_name(out, c->xattr);
+		return r | strbuf_addstr(out, !c->second  ? " only in the first"
+					      : !c->first ? " only in the second"
+							  : " differs");
+	}
+	if (!c->first)
+		return strbuf_addstr(out, " differs");
+	r = strbuf_addch(out, ' ') | escape_name(out, c->first);
+	return r | strbuf_addstr(out, " -> ") | escape_name(out, c->second);
+}
+
+int diff_change_line(const struct diff_change *c, struct strbuf *out)
+{
+	int r = strbuf_addf(out, "%c ", c->sign) | escape_name(out, c->path);
+
+	if (c->what)
+		r |= strbuf_addf(out, ": %s", c->what) | add_values(c, out);
+	return r ? -ENOMEM : 0;
 }
 
 static const char *type_name(uint32_t mode)
@@ -88,6 +108,15 @@ static const char *type_name(uint32_t mode)
 	}
 }
 
+static int changed_size(struct diff *d, const struct tree_node *n, uint64_t a, uint64_t b)
+{
+	char x[VALUE_MAX], y[VALUE_MAX];
+
+	print(x, "%llu", (unsigned long long)a);
+	print(y, "%llu", (unsigned long long)b);
+	return changed(d, n, "size", x, y);
+}
+
 static int compare_content(struct diff *d, const struct tree_node *a, const struct tree_node *b)
 {
 	_cleanup_blob_reader_ struct blob_reader ra = BLOB_READER_INIT;
@@ -97,8 +126,7 @@ static int compare_content(struct diff *d, const struct tree_node *a, const stru
 	int r;
 
 	if (ca->size != cb->size)
-		return changed(d, a, "size %llu -> %llu", (unsigned long long)ca->size,
-			       (unsigned long long)cb->size);
+		return changed_size(d, a, ca->size, cb->size);
 	r = blob_reader_open(&ra, ca, d->err);
 	if (r == 0)
 		r = blob_reader_open(&rb, cb, d->err);
@@ -109,7 +137,7 @@ static int compare_content(struct diff *d, const struct tree_node *a, const stru
 		if (r == 0)
 			r = blob_reader_pread(&rb, off, d->buf + COMPARE_CHUNK, n, d->err);
 		if (r == 0 && memcmp(d->buf, d->buf + COMPARE_CHUNK, n) != 0)
-			return changed(d, a, "content differs");
+			return changed(d, a, "content", NULL, NULL);
 	}
 	return r < 0 ? error_prefix(d->err, "%.500s", tree_path(a, path)) : 0;
 }
@@ -126,12 +154,12 @@ static int compare_xattrs(struct diff *d, const struct tree_node *n, const struc
 		int c = !x ? 1 : !y ? -1 : strcmp(x->name, y->name);
 
 		if (x && c < 0)
-			r = changed_xattr(d, n, x->name, "only in the first");
+			r = changed_xattr(d, n, x->name, true, false);
 		else if (y && c > 0)
-			r = changed_xattr(d, n, y->name, "only in the second");
+			r = changed_xattr(d, n, y->name, false, true);
 		else if (x && y &&
 			 (x->len != y->len || (x->len && memcmp(x->value, y->value, x->len) != 0)))
-			r = changed_xattr(d, n, x->name, "differs");
+			r = changed_xattr(d, n, x->name, true, true);
 		i += c <= 0;
 		k += c >= 0;
 	}
@@ -167,28 +195,39 @@ static int compare_links(struct diff *d, struct tree_node *a, struct tree_node *
 		tree_path(fa, pa);
 	if (fb)
 		tree_path(fb, pb);
-	return strcmp(pa, pb) == 0 ? 0 : changed_text(d, a, "hard links", pa, pb);
+	return strcmp(pa, pb) == 0 ? 0 : changed(d, a, "hard links", pa, pb);
 }
 
 static int compare_attrs(struct diff *d, const struct tree_node *n, const struct tree_inode *a,
 			 const struct tree_inode *b)
 {
+	char x[VALUE_MAX], y[VALUE_MAX];
 	int r = 0;
 
-	if ((a->mode ^ b->mode) & 07777)
-		r = changed(d, n, "mode %04o -> %04o", a->mode & 07777, b->mode & 07777);
-	if (r == 0 && (a->uid != b->uid || a->gid != b->gid))
-		r = changed(d, n, "owner %u:%u -> %u:%u", a->uid, a->gid, b->uid, b->gid);
+	if ((a->mode ^ b->mode) & 07777) {
+		print(x, "%04o", a->mode & 07777);
+		print(y, "%04o", b->mode & 07777);
+		r = changed(d, n, "mode", x, y);
+	}
+	if (r == 0 && (a->uid != b->uid || a->gid != b->gid)) {
+		print(x, "%u:%u", a->uid, a->gid);
+		print(y, "%u:%u", b->uid, b->gid);
+		r = changed(d, n, "owner", x, y);
+	}
 	if (r == 0 && d->p->times &&
-	    (a->mtime_sec != b->mtime_sec || a->mtime_nsec != b->mtime_nsec))
-		r = changed(d, n, "mtime %lld.%09u -> %lld.%09u", (long long)a->mtime_sec,
-			    a->mtime_nsec, (long long)b->mtime_sec, b->mtime_nsec);
+	    (a->mtime_sec != b->mtime_sec || a->mtime_nsec != b->mtime_nsec)) {
+		print(x, "%lld.%09u", (long long)a->mtime_sec, a->mtime_nsec);
+		print(y, "%lld.%09u", (long long)b->mtime_sec, b->mtime_nsec);
+		r = changed(d, n, "mtime", x, y);
+	}
 	if (r == 0 && (S_ISCHR(a->mode) || S_ISBLK(a->mode)) &&
-	    (a->rdev_major != b->rdev_major || a->rdev_minor != b->rdev_minor))
-		r = changed(d, n, "device %u:%u -> %u:%u", a->rdev_major, a->rdev_minor,
-			    b->rdev_major, b->rdev_minor);
+	    (a->rdev_major != b->rdev_major || a->rdev_minor != b->rdev_minor)) {
+		print(x, "%u:%u", a->rdev_major, a->rdev_minor);
+		print(y, "%u:%u", b->rdev_major, b->rdev_minor);
+		r = changed(d, n, "device", x, y);
+	}
 	if (r == 0 && S_ISLNK(a->mode) && !str_eq(a->target, b->target))
-		r = changed_text(d, n, "target", a->target, b->target);
+		r = changed(d, n, "target", a->target, b->target);
 	return r;
 }
 
@@ -200,7 +239,7 @@ static int compare_nodes(struct diff *d, struct tree_node *a, struct tree_node *
 
 	*ret_down = false;
 	if ((x->mode & S_IFMT) != (y->mode & S_IFMT))
-		return changed(d, a, "type %s -> %s", type_name(x->mode), type_name(y->mode));
+		return changed(d, a, "type", type_name(x->mode), type_name(y->mode));
 	r = compare_attrs(d, a, x, y);
 	if (r == 0 && S_ISREG(x->mode))
 		r = compare_content(d, a, b);
@@ -232,9 +271,9 @@ static int compare_dirs(struct diff *d, struct tree_node *a, struct tree_node *b
 		bool down = false;
 
 		if (x && c < 0)
-			r = emit(d, '-', x, NULL);
+			r = tell(d, '-', x, (struct diff_change){ 0 });
 		else if (y && c > 0)
-			r = emit(d, '+', y, NULL);
+			r = tell(d, '+', y, (struct diff_change){ 0 });
 		else if (x && y)
 			r = compare_nodes(d, x, y, &down);
 		if (r == 0 && down)
@@ -245,8 +284,8 @@ static int compare_dirs(struct diff *d, struct tree_node *a, struct tree_node *b
 	return r;
 }
 
-int diff_trees(struct tree *a, struct tree *b, const struct diff_params *p, diff_line_fn fn,
-	       void *data, struct error *err)
+int diff_trees(struct tree *a, struct tree *b, const struct diff_params *p, diff_fn fn, void *data,
+	       struct error *err)
 {
 	struct diff d = { .p = p, .fn = fn, .data = data, .err = err };
 	bool down;

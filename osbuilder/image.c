@@ -322,11 +322,14 @@ static void start_sync(const struct build *b)
 static void tell_outputs(const struct build *b)
 {
 	const struct image_build_params *p = b->p;
-	const struct progress_output image = { "image", p->image_out, b->image.size,
-					       b->image.sha512,
-					       b->measured ? b->m.verity.root_hash : NULL };
-	const struct progress_output initrd = { "initrd", p->initrd_out, b->initrd.size,
-						b->initrd.sha512, NULL };
+	const struct progress_output image = {
+		"image",	 p->image_out,	       b->image.size,
+		b->image.sha512, b->image.sha512_size, b->measured ? b->m.verity.root_hash : NULL
+	};
+	const struct progress_output initrd = {
+		"initrd",	  p->initrd_out,	 b->initrd.size,
+		b->initrd.sha512, b->initrd.sha512_size, NULL
+	};
 	const struct progress_output rootfs = { .kind = "rootfs", .path = p->rootfs_out };
 	const struct progress_output tar = { .kind = "tar", .path = p->tar_out };
 
@@ -430,6 +433,7 @@ static int tell_current(const struct image_build_params *p, const struct record 
 			return 0;
 		told.size = m.size;
 		told.sha512 = m.sha512;
+		told.sha512_size = m.sha512_size;
 		told.root_hash = m.measured ? m.verity.root_hash : NULL;
 		progress_output(p->progress, &told);
 	}

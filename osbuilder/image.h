@@ -102,5 +102,7 @@ struct image_check_params {
 	bool any_content;   /* for who checks hashes: what lies in partition 1 is not looked at */
 };
 int image_check(const struct image_check_params *p, struct image_info *ret, struct error *err);
+/* Does the file begin as an initrd: with a cpio archive or a compressed one? Everything else is meant to be a disk image. */
+int image_is_initrd(const char *path, bool *ret, struct error *err);
 
 #endif

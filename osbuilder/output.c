@@ -127,6 +127,7 @@ int output_describe(struct output *o, struct manifest *m, struct error *err)
 	memcpy(m->sha512, hex, sizeof(m->sha512));
 	memcpy(o->sha512, hex, sizeof(o->sha512));
 	o->size = m->size;
+	o->sha512_size = m->sha512_size;
 	r = manifest_to_json(m, &json, err);
 	if (r < 0)
 		return r;

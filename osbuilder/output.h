@@ -10,8 +10,8 @@ struct output {
 	struct file_out file, manifest;
 	const char *path;
 	char *manifest_path;
-	struct hash_thread *hash; /* SHA-512 of the beginning, from output_hash_ahead() on */
-	uint64_t size;		  /* these two: once described */
+	struct hash_thread *hash;   /* SHA-512 of the beginning, from output_hash_ahead() on */
+	uint64_t size, sha512_size; /* these three: once described */
 	char sha512[2 * SHA_SIZE_512 + 1];
 };
 #define OUTPUT_INIT                                  \

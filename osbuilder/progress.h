@@ -48,6 +48,7 @@ struct progress_output {
 	const char *path;
 	uint64_t size;	       /* bytes; 0 for a directory */
 	const char *sha512;    /* hex; NULL: not known */
+	uint64_t sha512_size;  /* of the first bytes so many; zeros follow (manifest.h) */
 	const char *root_hash; /* hex; NULL: not measured */
 	bool unchanged;	       /* it was complete before, and nothing has changed */
 };

@@ -256,8 +256,11 @@ static int write_sbom(struct seal *s, const char *out, struct error *err)
 
 static int commit(struct seal *s, const char *out, struct error *err)
 {
-	struct progress_output told = { s->m.is_initrd ? "initrd" : "image", out, s->out.size,
+	struct progress_output told = { s->m.is_initrd ? "initrd" : "image",
+					out,
+					s->out.size,
 					s->out.sha512,
+					s->out.sha512_size,
 					s->m.measured ? s->m.verity.root_hash : NULL };
 	int r = s->m.measured ? measure_retract(&s->measure, err) : 0;
 

@@ -54,16 +54,17 @@ static int check_content(const struct image_verify_params *p, int fd, struct ima
 			 struct error *err)
 {
 	_cleanup_manifest_ struct manifest m = { 0 };
-	struct verity_bad bad;
 	int r = 0;
 
 	if (!p->is_initrd) {
 		r = check_dax(&v->info, err);
+		v->tables_ok = r == 0;
 		if (r == 0)
 			r = wanted_seal(p, &v->info, &v->seal, err);
 	}
 	if (r > 0) {
-		r = verity_seal_check(fd, v->info.parts, v->info.n_parts, &v->seal, &bad, err);
+		v->verity_checked = true;
+		r = verity_seal_check(fd, v->info.parts, v->info.n_parts, &v->seal, &v->bad, err);
 		v->verity_ok = r == 0;
 	}
 	if (r < 0 || !v->info.has_manifest)
@@ -73,6 +74,7 @@ static int check_content(const struct image_verify_params *p, int fd, struct ima
 		r = manifest_hash_fits(&m, fd, err);
 	if (r < 0)
 		return r;
+	v->sha512_checked = true;
 	v->sha512_ok = r == 1;
 	return v->sha512_ok
 		       ? 0
@@ -91,23 +93,25 @@ int image_verify(const struct image_verify_params *p, struct image_verify_result
 		/* a changed superblock, too, is named by its block */
 		.any_content = true
 	};
-	struct image_verify_result v = { 0 };
 	_cleanup_fd_ int fd = -1;
-	int r = image_check(&cp, &v.info, err);
+	int r;
 
+	memset(ret, 0, sizeof(*ret));
+	ret->info.is_initrd = p->is_initrd;
+	r = image_check(&cp, &ret->info, err);
 	if (r < 0)
 		return r;
+	ret->tables_ok = p->is_initrd;
 	fd = open(p->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_sys(err, -errno, "'%s'", p->path);
-	r = check_content(p, fd, &v, err);
-	if (r == 0 && !v.verity_ok && !v.sha512_ok)
+	r = check_content(p, fd, ret, err);
+	if (r == 0 && !ret->verity_ok && !ret->sha512_ok)
 		r = error_set(
 			err, -ENODATA,
 			"has no manifest and no hash partition: there is nothing to verify it "
 			"by");
 	if (r < 0)
 		return error_prefix(err, "%s '%s'", p->is_initrd ? "initrd" : "image", p->path);
-	*ret = v;
 	return 0;
 }

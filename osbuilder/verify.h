@@ -24,10 +24,16 @@ struct image_verify_params {
 };
 struct image_verify_result {
 	struct image_info info;
-	bool verity_ok, sha512_ok; /* false: not checked */
-	struct verity_seal seal;   /* when verity_ok */
+	bool tables_ok; /* of an initrd: it is one */
+	bool verity_checked, verity_ok;
+	struct verity_seal seal; /* when verity_checked */
+	struct verity_bad bad;	 /* when checked and not ok; partition 0: none was found */
+	bool sha512_checked, sha512_ok;
 };
-/* -EBADMSG: the content is not what it was; -EINVAL: it cannot be such a file; -ENODATA: nothing to compare it with. */
+/*
+ * -EBADMSG: the content is not what it was; -EINVAL: it cannot be such a file; -ENODATA: nothing to compare it with. On an error *ret says how far
+ * it came.
+ */
 int image_verify(const struct image_verify_params *p, struct image_verify_result *ret,
 		 struct error *err);
 

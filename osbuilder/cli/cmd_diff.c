@@ -3,24 +3,74 @@
 
 #include <stdio.h>
 
+#include "base/escape.h"
+#include "codec/json.h"
 #include "diff.h"
 #include "image_read.h"
 
+struct diff_args {
+	struct diff_params p;
+	bool json;
+};
+
 static const struct cli_option options[] = {
-	{ "times", NULL, "compare modification times, too", CLI_FLAG(struct diff_params, times) },
+	{ "times", NULL, "compare modification times, too", CLI_FLAG(struct diff_args, p.times) },
+	{ "json", NULL, "print the differences as JSON, one object a line",
+	  CLI_FLAG(struct diff_args, json) },
 	{ NULL },
 };
 
-static int print_line(void *data, const char *line)
+static int print_line(void *data, const struct diff_change *c)
 {
-	return puts(line) < 0 ? -EIO : 0;
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+
+	if (diff_change_line(c, &line) < 0)
+		return -ENOMEM;
+	return puts(line.buf) < 0 ? -EIO : 0;
+}
+
+static void put_text(struct json_out *o, const char *key, const char *text)
+{
+	_cleanup_strbuf_ struct strbuf safe = STRBUF_INIT;
+
+	if (text && escape_utf8(&safe, text) < 0)
+		o->code = -ENOMEM;
+	json_out_string(o, key, text ? safe.buf : NULL);
+}
+
+static int print_json(void *data, const struct diff_change *c)
+{
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	struct json_out o;
+
+	json_out_init(&o, &line, NULL);
+	json_out_object(&o, NULL);
+	json_out_string(&o, "change",
+			c->sign == '-'	 ? "removed"
+			: c->sign == '+' ? "added"
+					 : "changed");
+	put_text(&o, "path", c->path);
+	if (c->what)
+		json_out_string(&o, "what", c->what);
+	if (c->xattr) {
+		put_text(&o, "xattr", c->xattr);
+		json_out_bool(&o, "in_first", c->first != NULL);
+		json_out_bool(&o, "in_second", c->second != NULL);
+	} else if (c->first) {
+		put_text(&o, "first", c->first);
+		put_text(&o, "second", c->second);
+	}
+	json_out_end(&o);
+	if (json_out_finish(&o) < 0)
+		return -ENOMEM;
+	return puts(line.buf) < 0 ? -EIO : 0;
 }
 
 static int diff(const struct cli_command *c, int argc, char **argv, struct error *err)
 {
 	_cleanup_tree_ struct tree *a = NULL, *b = NULL;
-	struct diff_params p = { 0 };
-	int r = cli_read(c, argc, argv, &p, err);
+	struct diff_args args = { 0 };
+	int r = cli_read(c, argc, argv, &args, err);
 
 	if (r)
 		return r < 0 ? r : 0;
@@ -28,9 +78,7 @@ static int diff(const struct cli_command *c, int argc, char **argv, struct error
 	if (r == 0)
 		r = image_read(argv[2], &b, NULL, err);
 	if (r == 0)
-		r = diff_trees(a, b, &p, print_line, NULL, err);
-	if (r >= 0 && fflush(stdout) != 0)
-		return error_sys(err, -errno, "cannot write the differences");
+		r = diff_trees(a, b, &args.p, args.json ? print_json : print_line, NULL, err);
 	return r;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/file.h"
 #include "image_read.h"
 #include "writer/dir.h"
@@ -28,6 +29,14 @@ static const struct cli_option options[] = {
 	{ NULL },
 };
 
+static void say_left_out(const char *what, const char *path)
+{
+	_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
+
+	if (escape_text(&name, path) == 0)
+		fprintf(stderr, "osbuilder: left out %s %s\n", what, name.buf);
+}
+
 /* Removes devices or sockets below dir. Recursion ends at TREE_DEPTH_MAX. */
 static void remove_special(const struct extract_args *x, struct tree *t, struct tree_node *dir)
 {
@@ -45,7 +54,7 @@ static void remove_special(const struct extract_args *x, struct tree *t, struct 
 		else if (x->no_sockets && S_ISSOCK(mode))
 			what = "socket";
 		if (what) {
-			fprintf(stderr, "osbuilder: left out %s %s\n", what, tree_path(n, path));
+			say_left_out(what, tree_path(n, path));
 			tree_remove(t, n);
 		}
 	}

@@ -2,19 +2,21 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/agent_note.h"
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/fd.h"
-#include "base/strbuf.h"
 #include "codec/json.h"
 #include "compat/elf.h"
 #include "disk/pfn.h"
-#include "image.h"
 #include "image_read.h"
+#include "sbom.h"
 #include "writer/le.h"
 
 struct inspect_args {
@@ -33,98 +35,103 @@ struct facts {
 	const char *path;
 	struct image_info info;
 	struct manifest manifest; /* when info.has_manifest */
-	uint64_t pfn_checksum;	  /* when info.dax: image_check() has found it right */
-	char unreadable[256];	  /* why there are no entries; empty: there are */
+	uint64_t allocated;	  /* bytes on the disk */
+	bool has_sbom;
+	uint64_t pfn_checksum; /* when info.dax: image_check() has found it right */
+	char unreadable[256];  /* why there are no entries; empty: there are */
 	size_t entries;
 	uint64_t bytes; /* of all files */
-	char agent[AGENT_NOTE_DESC_MAX +
-		   1]; /* "VERSION PROTOCOL" of the agent in the image; empty when unknown */
+	/* "VERSION PROTOCOL" of the agent in the image; empty when unknown */
+	char agent[AGENT_NOTE_DESC_MAX + 1];
 };
 
-static void facts_release(struct facts *r)
+static void facts_release(struct facts *f)
 {
-	manifest_release(&r->manifest);
+	manifest_release(&f->manifest);
 }
 
-/* An initrd starts with a cpio or compression magic, an image with a partition table: 55 aa at byte 510. */
-static int look(struct facts *r, bool *ret_image, struct error *err)
+/* What the file itself says, and what lies beside it. */
+static int look(struct facts *f, struct error *err)
 {
-	_cleanup_fd_ int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	unsigned char sig[2], sum[8];
+	_cleanup_free_ char *sbom = str_printf("%s" SBOM_SUFFIX, f->path);
+	_cleanup_fd_ int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	unsigned char sum[8];
+	struct stat st;
 
-	if (fd < 0)
-		return error_sys(err, -errno, "'%s'", r->path);
-	*ret_image =
-		fd_pread_full(fd, sig, sizeof(sig), 510) == 0 && sig[0] == 0x55 && sig[1] == 0xaa;
+	if (!sbom)
+		return error_oom(err);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_sys(err, -errno, "'%s'", f->path);
+	f->allocated = (uint64_t)st.st_blocks * 512; /* st_blocks' unit: stat(2) */
 	if (fd_pread_full(fd, sum, sizeof(sum), PFN_OFFSET + PFN_SIZE - sizeof(sum)) == 0)
-		r->pfn_checksum = le_get64(sum);
+		f->pfn_checksum = le_get64(sum);
+	f->has_sbom = access(sbom, F_OK) == 0;
 	return 0;
 }
 
 static int count(struct tree_node *n, void *data)
 {
-	struct facts *r = data;
+	struct facts *f = data;
 
-	r->entries++;
+	f->entries++;
 	if (S_ISREG(n->inode->mode))
-		r->bytes += n->inode->content.size;
+		f->bytes += n->inode->content.size;
 	return 0;
 }
 
 /* The note of the agent in the tree; anything that goes wrong leaves it unknown. */
-static void find_agent(struct facts *r, struct tree *t)
+static void find_agent(struct facts *f, struct tree *t)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(agent_paths) && !*r->agent; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(agent_paths) && !*f->agent; i++) {
 		struct tree_node *n = tree_resolve(t, agent_paths[i]);
 		_cleanup_fd_ int fd = -1;
 
 		if (!n || !S_ISREG(n->inode->mode) || fd_memfd("agent", &fd) < 0 ||
 		    blob_copy_to_fd(&n->inode->content, fd, NULL) < 0)
 			continue;
-		if (elf_find_note(fd, AGENT_NOTE_OWNER, AGENT_NOTE_TYPE, r->agent, sizeof(r->agent),
+		if (elf_find_note(fd, AGENT_NOTE_OWNER, AGENT_NOTE_TYPE, f->agent, sizeof(f->agent),
 				  NULL) < 0)
-			r->agent[0] = '\0';
+			f->agent[0] = '\0';
 	}
 }
 
-static int gather(struct facts *r, struct error *err)
+static int gather(struct facts *f, struct error *err)
 {
-	struct image_check_params p = { .path = r->path, .verify_sha512 = true };
+	struct image_check_params p = { .path = f->path, .verify_sha512 = true };
 	_cleanup_tree_ struct tree *t = NULL;
 	struct error e = ERROR_INIT;
-	bool is_image = false;
-	int rc = look(r, &is_image, err);
+	int r = image_is_initrd(f->path, &p.is_initrd, err);
 
-	if (rc < 0)
-		return rc;
-	p.is_initrd = !is_image;
-	rc = image_check(&p, &r->info, err);
-	if (rc == 0 && r->info.has_manifest)
-		rc = manifest_load(r->path, &r->manifest, err);
-	if (rc < 0)
-		return rc;
-	if (image_read(r->path, &t, NULL, &e) < 0) {
-		snprintf(r->unreadable, sizeof(r->unreadable), "%.*s",
-			 (int)sizeof(r->unreadable) - 1, error_text(&e));
+	if (r == 0)
+		r = image_check(&p, &f->info, err);
+	if (r == 0)
+		r = look(f, err);
+	if (r == 0 && f->info.has_manifest)
+		r = manifest_load(f->path, &f->manifest, err);
+	if (r < 0)
+		return r;
+	if (image_read(f->path, &t, NULL, &e) < 0) {
+		snprintf(f->unreadable, sizeof(f->unreadable), "%.*s",
+			 (int)sizeof(f->unreadable) - 1, error_text(&e));
 		return 0;
 	}
-	tree_walk(tree_root(t), count, r);
-	find_agent(r, t);
+	tree_walk(tree_root(t), count, f);
+	find_agent(f, t);
 	return 0;
 }
 
 /* Version (0) or protocol (1) of the agent: what the manifest says, else the note in the image. Empty when unknown. */
-static void agent_word(const struct facts *r, unsigned which, char out[AGENT_NOTE_DESC_MAX + 1])
+static void agent_word(const struct facts *f, unsigned which, char out[AGENT_NOTE_DESC_MAX + 1])
 {
-	const char *known = which ? r->info.agent_protocol : r->info.agent_version;
-	const char *space = strchr(r->agent, ' ');
+	const char *known = which ? f->info.agent_protocol : f->info.agent_version;
+	const char *space = strchr(f->agent, ' ');
 
 	if (*known || !space)
 		snprintf(out, AGENT_NOTE_DESC_MAX + 1, "%s", known);
 	else if (which)
 		snprintf(out, AGENT_NOTE_DESC_MAX + 1, "%s", space + 1);
 	else
-		snprintf(out, AGENT_NOTE_DESC_MAX + 1, "%.*s", (int)(space - r->agent), r->agent);
+		snprintf(out, AGENT_NOTE_DESC_MAX + 1, "%.*s", (int)(space - f->agent), f->agent);
 }
 
 static const char *or_unknown(const char *s)
@@ -132,48 +139,87 @@ static const char *or_unknown(const char *s)
 	return s && *s ? s : "unknown";
 }
 
-static void print_text(const struct facts *r)
+/* One line; what names bring along cannot begin another or reach the terminal. Out of memory it is left out. */
+static _printf_(1, 2) void say(const char *fmt, ...)
 {
-	const struct image_info *i = &r->info;
-	char version[AGENT_NOTE_DESC_MAX + 1], protocol[AGENT_NOTE_DESC_MAX + 1];
+	_cleanup_strbuf_ struct strbuf raw = STRBUF_INIT, line = STRBUF_INIT;
+	va_list ap;
+	int r;
 
-	agent_word(r, 0, version);
-	agent_word(r, 1, protocol);
-	printf("file: %s\nkind: %s\nsize: %llu\n", r->path, i->is_initrd ? "initrd" : "image",
-	       (unsigned long long)i->size);
-	printf("architecture: %s\nfilesystem: %s\n", or_unknown(i->arch), i->filesystem);
-	if (!i->is_initrd)
-		printf("dax: %s\n", i->dax ? "yes" : "no");
+	va_start(ap, fmt);
+	r = strbuf_vaddf(&raw, fmt, ap);
+	va_end(ap);
+	if (r == 0 && escape_text(&line, raw.buf) == 0)
+		puts(line.buf);
+}
+
+static void say_partitions(const struct facts *f)
+{
+	const struct image_info *i = &f->info;
+
+	say("dax: %s", i->dax ? "yes" : "no");
 	for (unsigned k = 0; k < i->n_parts; k++) {
 		unsigned long long start = i->parts[k].offset, size = i->parts[k].size;
 
-		printf("partition %u: offset %llu size %llu\n", k + 1, start, size);
-		printf("partition %u as a disk: start sector %llu, %llu sectors\n", k + 1,
-		       start / DISK_SECTOR, size / DISK_SECTOR);
+		say("partition %u: offset %llu size %llu", k + 1, start, size);
+		say("partition %u as a disk: start sector %llu, %llu sectors", k + 1,
+		    start / DISK_SECTOR, size / DISK_SECTOR);
 		if (i->dax)
-			printf("partition %u as persistent memory: start sector %llu, %llu sectors\n",
-			       k + 1, (start - DISK_DAX_SIZE) / DISK_SECTOR, size / DISK_SECTOR);
+			say("partition %u as persistent memory: start sector %llu, %llu sectors",
+			    k + 1, (start - DISK_DAX_SIZE) / DISK_SECTOR, size / DISK_SECTOR);
 	}
 	if (i->dax)
-		printf("pfn checksum: %016llx, right\n", (unsigned long long)r->pfn_checksum);
-	if (i->measured)
-		printf("root hash: %s\n", i->verity.root_hash);
-	printf("manifest: %s\n", i->has_manifest ? "yes" : "no");
-	printf("agent: version %s protocol %s\n", or_unknown(version), or_unknown(protocol));
-	if (*r->unreadable)
-		printf("content: not readable: %s\n", r->unreadable);
-	else
-		printf("content: %zu entries, %llu bytes in files\n", r->entries,
-		       (unsigned long long)r->bytes);
-	for (size_t k = 0; k < r->manifest.packages.n; k++) {
-		const struct source_package *p = &r->manifest.packages.v[k];
-
-		printf("package: %s %s %s\n", p->name, p->version, p->arch);
+		say("pfn checksum: %016llx, right", (unsigned long long)f->pfn_checksum);
+	if (i->measured) {
+		say("root hash: %s", i->verity.root_hash);
+		say("verity: salt %s, %llu data blocks of %u bytes", i->verity.salt,
+		    (unsigned long long)i->verity.data_blocks, i->verity.data_block_size);
+	} else if (i->n_parts > 1) {
+		say("root hash: not known, there is a second partition and no manifest");
 	}
 }
 
-static void put_partitions(struct json_out *o, const struct image_info *i)
+static void print_text(const struct facts *f)
 {
+	const struct image_info *i = &f->info;
+	char version[AGENT_NOTE_DESC_MAX + 1], protocol[AGENT_NOTE_DESC_MAX + 1];
+
+	agent_word(f, 0, version);
+	agent_word(f, 1, protocol);
+	say("file: %s", f->path);
+	say("kind: %s", i->is_initrd ? "initrd" : "image");
+	say("size: %llu, %llu on the disk", (unsigned long long)i->size,
+	    (unsigned long long)f->allocated);
+	say("architecture: %s", or_unknown(i->arch));
+	say("filesystem: %s", i->filesystem);
+	if (*f->manifest.uuid)
+		say("uuid: %s", f->manifest.uuid);
+	if (!i->is_initrd)
+		say_partitions(f);
+	say("manifest: %s", i->has_manifest ? "yes" : "no");
+	if (i->has_manifest)
+		say("recipe: %s", f->manifest.recipe);
+	say("bill of materials: %s", f->has_sbom ? "yes" : "no");
+	say("agent: version %s protocol %s", or_unknown(version), or_unknown(protocol));
+	if (i->has_manifest)
+		say("init: %s", i->agent_is_init ? "the agent" : "not the agent");
+	if (*f->unreadable)
+		say("content: not readable: %s", f->unreadable);
+	else
+		say("content: %zu entries, %llu bytes in files", f->entries,
+		    (unsigned long long)f->bytes);
+	for (size_t k = 0; k < f->manifest.packages.n; k++) {
+		const struct source_package *p = &f->manifest.packages.v[k];
+
+		say("package: %s %s %s", p->name, p->version, p->arch);
+	}
+}
+
+static void put_partitions(struct json_out *o, const struct facts *f)
+{
+	const struct image_info *i = &f->info;
+	char sum[17];
+
 	json_out_array(o, "partitions");
 	for (unsigned k = 0; k < i->n_parts; k++) {
 		json_out_object(o, NULL);
@@ -186,18 +232,55 @@ static void put_partitions(struct json_out *o, const struct image_info *i)
 		json_out_end(o);
 	}
 	json_out_end(o);
+	snprintf(sum, sizeof(sum), "%016llx", (unsigned long long)f->pfn_checksum);
+	json_out_string(o, "pfn_checksum", i->dax ? sum : NULL);
+	json_out_string(o, "root_hash", i->measured ? i->verity.root_hash : NULL);
+	if (!i->measured) {
+		json_out_null(o, "verity");
+		return;
+	}
+	json_out_object(o, "verity");
+	json_out_string(o, "root_hash", i->verity.root_hash);
+	json_out_string(o, "salt", i->verity.salt);
+	json_out_u64(o, "data_blocks", i->verity.data_blocks);
+	json_out_u64(o, "data_block_size", i->verity.data_block_size);
+	json_out_u64(o, "hash_block_size", i->verity.hash_block_size);
+	json_out_end(o);
 }
 
-static void put_content(struct json_out *o, const struct facts *r)
+static void put_agent(struct json_out *o, const struct facts *f)
 {
-	if (*r->unreadable) {
+	const struct manifest *m = &f->manifest;
+	char word[AGENT_NOTE_DESC_MAX + 1];
+
+	json_out_object(o, "agent");
+	agent_word(f, 0, word);
+	json_out_string(o, "version", *word ? word : NULL);
+	agent_word(f, 1, word);
+	json_out_string(o, "protocol", *word ? word : NULL);
+	json_out_string(o, "path", m->agent_path);
+	json_out_string(o, "sha256", *m->agent_sha256 ? m->agent_sha256 : NULL);
+	if (f->info.has_manifest)
+		json_out_bool(o, "init", f->info.agent_is_init);
+	else
+		json_out_null(o, "init");
+	json_out_end(o);
+}
+
+static void put_content(struct json_out *o, const struct facts *f)
+{
+	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+
+	if (*f->unreadable) {
+		if (escape_utf8(&why, f->unreadable) < 0)
+			o->code = -ENOMEM;
 		json_out_null(o, "content");
-		json_out_string(o, "content_unreadable", r->unreadable);
+		json_out_string(o, "content_unreadable", why.buf);
 		return;
 	}
 	json_out_object(o, "content");
-	json_out_u64(o, "entries", r->entries);
-	json_out_u64(o, "bytes", r->bytes);
+	json_out_u64(o, "entries", f->entries);
+	json_out_u64(o, "bytes", f->bytes);
 	json_out_end(o);
 }
 
@@ -209,37 +292,48 @@ static void put_packages(struct json_out *o, const struct source_packages *p)
 		json_out_string(o, "name", p->v[k].name);
 		json_out_string(o, "version", p->v[k].version);
 		json_out_string(o, "architecture", p->v[k].arch);
+		json_out_string(o, "sha256", *p->v[k].sha256 ? p->v[k].sha256 : NULL);
 		json_out_end(o);
 	}
 	json_out_end(o);
 }
 
-static int print_json(const struct facts *r, struct error *err)
+/* The schema is in osbuilder(1). */
+static int print_json(const struct facts *f, struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	const struct image_info *i = &r->info;
-	char word[AGENT_NOTE_DESC_MAX + 1];
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, file = STRBUF_INIT;
+	const struct image_info *i = &f->info;
+	const struct manifest *m = &f->manifest;
 	struct json_out o;
 
+	if (escape_utf8(&file, f->path) < 0)
+		return error_oom(err);
 	json_out_init(&o, &text, "\t");
 	json_out_object(&o, NULL);
-	json_out_string(&o, "file", r->path);
+	json_out_string(&o, "file", file.buf);
 	json_out_string(&o, "kind", i->is_initrd ? "initrd" : "image");
 	json_out_u64(&o, "size", i->size);
+	json_out_u64(&o, "allocated", f->allocated);
 	json_out_string(&o, "architecture", *i->arch ? i->arch : NULL);
 	json_out_string(&o, "filesystem", i->filesystem);
+	json_out_string(&o, "uuid", *m->uuid ? m->uuid : NULL);
 	json_out_bool(&o, "dax", i->dax);
-	put_partitions(&o, i);
-	json_out_string(&o, "root_hash", i->measured ? i->verity.root_hash : NULL);
+	put_partitions(&o, f);
 	json_out_bool(&o, "manifest", i->has_manifest);
-	json_out_object(&o, "agent");
-	agent_word(r, 0, word);
-	json_out_string(&o, "version", *word ? word : NULL);
-	agent_word(r, 1, word);
-	json_out_string(&o, "protocol", *word ? word : NULL);
-	json_out_end(&o);
-	put_content(&o, r);
-	put_packages(&o, &r->manifest.packages);
+	json_out_string(&o, "sha512", *m->sha512 ? m->sha512 : NULL);
+	if (i->has_manifest)
+		json_out_u64(&o, "sha512_size", m->sha512_size);
+	else
+		json_out_null(&o, "sha512_size");
+	json_out_string(&o, "recipe", m->recipe);
+	if (i->has_manifest)
+		json_out_i64(&o, "source_date_epoch", m->epoch);
+	else
+		json_out_null(&o, "source_date_epoch");
+	json_out_bool(&o, "sbom", f->has_sbom);
+	put_agent(&o, f);
+	put_content(&o, f);
+	put_packages(&o, &m->packages);
 	json_out_end(&o);
 	if (json_out_finish(&o) < 0)
 		return error_oom(err);

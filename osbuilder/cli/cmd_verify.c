@@ -4,15 +4,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/fd.h"
+#include "base/escape.h"
 #include "base/file.h"
+#include "codec/json.h"
 #include "verify.h"
 
 /* What the image must be sealed as: a root hash or a line, which is empty when nobody said. */
 struct verify_args {
 	struct strbuf seal;
+	bool json;
 };
 
 static int set_root_hash(const struct cli_option *o, const char *value, void *args,
@@ -42,22 +43,9 @@ static const struct cli_option options[] = {
 	  "root_hash_*.txt (default: what the manifest says)",
 	  set_root_hash },
 	{ "root-hash-file", "FILE", "the same, from a file", set_root_hash_file },
+	{ "json", NULL, "print the result as JSON", CLI_FLAG(struct verify_args, json) },
 	{ NULL },
 };
-
-/* Images have a partition table or are at least not an initrd: 55 aa at byte 510, or the name of no cpio or compressed file. */
-static int looks_like_initrd(const char *path, bool *ret, struct error *err)
-{
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	unsigned char head[6];
-
-	if (fd < 0)
-		return error_sys(err, -errno, "'%s'", path);
-	*ret = fd_pread_full(fd, head, sizeof(head), 0) == 0 &&
-	       (memcmp(head, "0707", 4) == 0 || memcmp(head, "\x1f\x8b", 2) == 0 ||
-		memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0);
-	return 0;
-}
 
 static void print_result(const struct image_verify_result *v)
 {
@@ -78,8 +66,59 @@ static void print_result(const struct image_verify_result *v)
 		puts("manifest: there is none");
 }
 
-static int verify_file(const char *path, const struct strbuf *text, struct error *err)
+static void put_verity(struct json_out *o, const struct image_verify_result *v)
 {
+	if (!v->verity_checked) {
+		json_out_null(o, "verity");
+		return;
+	}
+	json_out_object(o, "verity");
+	json_out_bool(o, "ok", v->verity_ok);
+	json_out_string(o, "root_hash", v->seal.root_hash);
+	json_out_u64(o, "data_blocks", v->seal.data_blocks);
+	if (v->bad.partition) {
+		json_out_object(o, "bad");
+		json_out_u64(o, "partition", v->bad.partition);
+		json_out_u64(o, "block", v->bad.block);
+		json_out_u64(o, "offset", v->bad.offset);
+		json_out_end(o);
+	} else {
+		json_out_null(o, "bad");
+	}
+	json_out_end(o);
+}
+
+/* The schema is in osbuilder(1); err is that of `code`. */
+static int print_json(const char *path, const struct image_verify_result *v, int code,
+		      struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, file = STRBUF_INIT, said = STRBUF_INIT;
+	struct json_out o;
+
+	if (escape_utf8(&file, path) < 0 || escape_utf8(&said, error_text(err)) < 0)
+		return error_oom(err);
+	json_out_init(&o, &text, "\t");
+	json_out_object(&o, NULL);
+	json_out_string(&o, "file", file.buf);
+	json_out_string(&o, "kind", v->info.is_initrd ? "initrd" : "image");
+	json_out_bool(&o, "ok", code == 0);
+	json_out_string(&o, "error", code < 0 ? said.buf : NULL);
+	json_out_bool(&o, "tables", v->tables_ok);
+	put_verity(&o, v);
+	if (v->sha512_checked)
+		json_out_bool(&o, "sha512", v->sha512_ok);
+	else
+		json_out_null(&o, "sha512");
+	json_out_end(&o);
+	if (json_out_finish(&o) < 0)
+		return error_oom(err);
+	fputs(text.buf, stdout);
+	return code;
+}
+
+static int verify_file(const char *path, const struct verify_args *a, struct error *err)
+{
+	const struct strbuf *text = &a->seal;
 	struct image_verify_params p = { .path = path };
 	struct image_verify_result v;
 	struct verity_seal seal;
@@ -93,11 +132,14 @@ static int verify_file(const char *path, const struct strbuf *text, struct error
 	} else if (text->len) {
 		p.root_hash = text->buf;
 	}
-	r = looks_like_initrd(p.path, &p.is_initrd, err);
+	r = image_is_initrd(p.path, &p.is_initrd, err);
 	if (r == 0 && p.is_initrd && text->len)
 		r = error_set(err, -EINVAL, "'%s' is an initrd: it has no root hash", p.path);
-	if (r == 0)
-		r = image_verify(&p, &v, err);
+	if (r < 0)
+		return r;
+	r = image_verify(&p, &v, err);
+	if (a->json)
+		return print_json(path, &v, r, err);
 	if (r == 0)
 		print_result(&v);
 	return r;
@@ -109,7 +151,7 @@ static int verify(const struct cli_command *c, int argc, char **argv, struct err
 	int r = cli_read(c, argc, argv, &a, err);
 
 	if (r == 0)
-		r = verify_file(argv[1], &a.seal, err);
+		r = verify_file(argv[1], &a, err);
 	strbuf_release(&a.seal);
 	return r < 0 ? r : 0;
 }

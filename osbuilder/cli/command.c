@@ -125,8 +125,6 @@ int cli_status(const struct cli_command *c, int code)
 {
 	if (code >= 0)
 		return code;
-	if (code == -EBADMSG && c->mismatch)
-		return c->mismatch;
 	return c->failed ? c->failed : 1;
 }
 

@@ -70,8 +70,6 @@ struct cli_command {
 	 */
 	int (*run)(const struct cli_command *c, int argc, char **argv, struct error *err);
 	int failed; /* exit status of an error; 0: 1 */
-	/* Exit status when a file is not what it should be (-EBADMSG); 0: as `failed` */
-	int mismatch;
 };
 
 /*

@@ -12,6 +12,8 @@ static int run_command(const struct cli_command *c, int argc, char **argv)
 	struct error err = ERROR_INIT;
 	int r = c->run(c, argc, argv, &err);
 
+	if (r >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		r = error_sys(&err, -errno, "cannot write to standard output");
 	if (r < 0 && escape_text(&text, error_text(&err)) == 0)
 		fprintf(stderr, "osbuilder: %s\n", text.buf);
 	if (r < 0 && cli_hint(&err))
@@ -21,7 +23,11 @@ static int run_command(const struct cli_command *c, int argc, char **argv)
 
 static int unknown_command(const char *name)
 {
-	fprintf(stderr, "osbuilder: unknown command '%s' (see osbuilder --help)\n", name);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (escape_text(&text, name) == 0)
+		fprintf(stderr, "osbuilder: unknown command '%s' (see osbuilder --help)\n",
+			text.buf);
 	return 1;
 }
 
@@ -34,7 +40,7 @@ static int help(const struct cli_command *c, FILE *out)
 		fputs("osbuilder: out of memory\n", stderr);
 		return 1;
 	}
-	return fputs(text.buf, out) < 0 ? 1 : 0;
+	return fputs(text.buf, out) < 0 || fflush(out) != 0 ? 1 : 0;
 }
 
 int main(int argc, char **argv)

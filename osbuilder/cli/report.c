@@ -130,6 +130,10 @@ static int json_output(struct report *r, const struct progress_output *p)
 	else
 		json_out_null(&o, "size");
 	json_out_string(&o, "sha512", p->sha512);
+	if (p->sha512)
+		json_out_u64(&o, "sha512_size", p->sha512_size);
+	else
+		json_out_null(&o, "sha512_size");
 	json_out_string(&o, "root_hash", p->root_hash);
 	if (p->unchanged)
 		json_out_bool(&o, "unchanged", true);

@@ -28,7 +28,7 @@
  *	stage-end	as progress, when the stage is done
  *	warning		message
  *	result		the last: status (that of the program), error, hint (strings or null), outputs: [{kind, path, size, sha512,
- *			root_hash}], the last three null when there is none; with unchanged: true when nothing
+ *			sha512_size (of the first bytes, so many), root_hash}], null when there is none; with unchanged: true when nothing
  *			had to be done; empty on failure
  *
  * stage is resolve, fetch, unpack, passes, write or seal; stages may overlap and come again. what is the type of a source or the path of an

@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import termios
 
 import image_build as ib
@@ -110,8 +111,9 @@ def progress_cases():
             m = json.load(f)
         assert r["outputs"] == [
             {"kind": "image", "path": IMG, "size": os.path.getsize(IMG), "sha512": m["sha512"],
-             "root_hash": m["verity"]["root_hash"]},
-            {"kind": "initrd", "path": INITRD, "size": os.path.getsize(INITRD), "sha512": sha(INITRD), "root_hash": None}], r
+             "sha512_size": m["sha512_size"], "root_hash": m["verity"]["root_hash"]},
+            {"kind": "initrd", "path": INITRD, "size": os.path.getsize(INITRD), "sha512": sha(INITRD),
+             "sha512_size": os.path.getsize(INITRD), "root_hash": None}], r
 
     @case("the same command again does nothing and says so; --force, another option and a changed output make it build")
     def _():
@@ -157,9 +159,141 @@ def progress_cases():
         odd = os.fsencode(OUT) + b"/\xff\x1b.erofs"
         got = events(osb("pack", "--format", "erofs", "--json", IMG, odd, ok=True).stdout)
         assert got[-1]["outputs"] == [{"kind": "erofs", "path": f"{OUT}/\\xff\x1b.erofs", "size": os.path.getsize(odd),
-                                       "sha512": None, "root_hash": None}], got
+                                       "sha512": None, "sha512_size": None, "root_hash": None}], got
         p = osb("pack", "--format", "erofs", IMG, odd, ok=True)
         assert f"osbuilder: erofs {OUT}/\\xff\\x1b.erofs: " in p.stderr and "\x1b" not in p.stderr, p.stderr
+
+
+def hostile_root():
+    """A directory with names that would take over a terminal, and a tar file of it with an owner and devices."""
+    top = ib.out_dir("hostile")
+    names = ["\x1b[2Jcls", "new\nline", "\u202egpj.exe", "tab\there", "back\\slash", "\u00e9"]
+    for n in names:
+        with open(f"{top}/{n}", "w", encoding="utf-8") as f:
+            f.write(n)
+    with open(os.fsencode(top) + b"/\xff\x9b31m", "wb"):
+        pass
+    os.symlink("\x1b]0;title\x07", f"{top}/link")
+    return top
+
+
+def clean(text):
+    """Nothing that a terminal acts on, but for the ends of lines."""
+    assert all(c == "\n" or c >= " " and c != "\x7f" and not "\x80" <= c < "\xa0" and c not in "\u202e" for c in text), repr(text)
+    return text
+
+
+def json_cases():
+    @case("inspect --json has what text has, of images and initrds, ours and bare")
+    def _():
+        build("--measured", "--quiet", ok=True)
+        with open(f"{IMG}.manifest.json", encoding="utf-8") as f:
+            m = json.load(f)
+        i = json.loads(osb("inspect", "--json", IMG, ok=True).stdout)
+        assert i["verity"] == m["verity"] and i["root_hash"] == m["verity"]["root_hash"] and i["sbom"] is True, i
+        assert i["pfn_checksum"] == "685b032be3943830" and i["dax"] is True, i
+        assert (i["size"], i["sha512"], i["uuid"], i["recipe"]) == (m["size"], m["sha512"], m["uuid"], "agent"), i
+        assert i["allocated"] == os.stat(IMG).st_blocks * 512, i
+        assert i["agent"] == {k: m["agent"][k] for k in ("version", "protocol", "path", "sha256", "init")}, i
+        assert [(p["offset"], p["size"]) for p in i["partitions"]] == [(p["offset"], p["size"]) for p in m["partitions"]], i
+        assert [p["pmem_start_sector"] * 512 + (2 << 20) for p in i["partitions"]] == [p["offset"] for p in i["partitions"]], i
+        r = json.loads(osb("inspect", "--json", INITRD, ok=True).stdout)
+        assert (r["kind"], r["filesystem"], r["partitions"], r["verity"], r["pfn_checksum"]) == ("initrd", "cpio", [], None, None), r
+        assert set(r) == set(i), set(r) ^ set(i)
+        bare = shutil.copy(IMG, f"{OUT}/bare.img")
+        b = json.loads(osb("inspect", "--json", bare, ok=True).stdout)
+        assert set(b) == set(i) and (b["manifest"], b["sbom"], b["verity"], b["recipe"], b["sha512"]) == (False, False, None, None, None), b
+        assert len(b["partitions"]) == 2 and b["agent"]["version"] == i["agent"]["version"] and b["agent"]["init"] is None, b
+        assert "root hash: not known" in osb("inspect", bare, ok=True).stdout
+
+    @case("inspect reads an image that other tools made: one partition table, mke2fs, no manifest")
+    def _():
+        sfdisk, mke2fs = ib.tool("sfdisk"), ib.tool("mke2fs")
+        root, img, part = f"{OUT}/foreign", f"{OUT}/foreign.img", f"{OUT}/foreign.ext4"
+        os.makedirs(f"{root}/usr/bin")
+        shutil.copy(ib.TEST_AGENT, f"{root}/usr/bin/kata-agent")
+        run(mke2fs, "-q", "-t", "ext4", "-d", root, part, "20M")
+        with open(img, "wb") as f:
+            f.truncate(32 << 20)
+        subprocess.run([sfdisk, "-q", img], input="label: dos\nstart=2048, size=40960, type=83, bootable\n", text=True, check=True)
+        with open(part, "rb") as src, open(img, "r+b") as dst:
+            dst.seek(1 << 20)
+            shutil.copyfileobj(src, dst)
+        i = json.loads(osb("inspect", "--json", img, ok=True).stdout)
+        part = {"offset": 1 << 20, "size": 20 << 20, "disk_start_sector": 2048}
+        assert (i["dax"], i["partitions"], i["filesystem"], i["architecture"]) == (False, [part], "ext4", None), i
+        assert i["agent"]["version"] and i["content"]["entries"] == 5, i  # with lost+found
+
+    @case("verify --json: what is right, and the first bad block")
+    def _():
+        p = osb("verify", "--json", IMG, ok=True)
+        v = json.loads(p.stdout)
+        assert (v["ok"], v["error"], v["tables"], v["sha512"], v["verity"]["ok"], v["verity"]["bad"]) == \
+            (True, None, True, True, True, None), v
+        at = 3 << 20 | 5 * 4096 | 77
+        bad = f"{OUT}/bad.img"
+        for f in ("", ".manifest.json"):
+            shutil.copy(IMG + f, bad + f)
+        with open(bad, "r+b") as f:
+            f.seek(at)
+            byte = f.read(1)[0]
+            f.seek(at)
+            f.write(bytes([byte ^ 1]))
+        p = osb("verify", "--json", bad)
+        v = json.loads(p.stdout)
+        assert p.returncode == 1 and p.stderr == f"osbuilder: {v['error']}\n", p
+        assert (v["ok"], v["tables"], v["verity"]["ok"], v["sha512"]) == (False, True, False, None), v
+        assert v["verity"]["bad"] == {"partition": 1, "block": 5, "offset": at - 77}, v
+        v = json.loads(osb("verify", "--json", INITRD, ok=True).stdout)
+        assert (v["kind"], v["ok"], v["verity"], v["sha512"]) == ("initrd", True, None, True), v
+
+    @case("diff --json; names that are hostile stay text")
+    def _():
+        top = hostile_root()
+        empty = ib.out_dir("empty")
+        p = osb("diff", "--json", empty, top)
+        got = [json.loads(line) for line in p.stdout.splitlines()]
+        assert p.returncode == 1 and {g["change"] for g in got} == {"added"}, got
+        assert {g["path"] for g in got} == {"/\x1b[2Jcls", "/new\nline", "/\u202egpj.exe", "/tab\there", "/back\\slash", "/\u00e9",
+                                            "/\\xff\\x9b31m", "/link"}, got
+        text = clean(osb("diff", empty, top).stdout)
+        assert "+ /\\x1b[2Jcls\n" in text and "+ /back\\x5cslash\n" in text and text.count("\n") == 8, text
+        os.chmod(f"{top}/\u00e9", 0o600)
+        osb("pack", "--format", "cpio", top, f"{OUT}/hostile.cpio", ok=True)
+        os.chmod(f"{top}/\u00e9", 0o644)
+        os.remove(f"{top}/link")
+        os.symlink("elsewhere", f"{top}/link")
+        got = [json.loads(line) for line in osb("diff", "--json", f"{OUT}/hostile.cpio", top).stdout.splitlines()]
+        assert got == [{"change": "changed", "path": "/link", "what": "target", "first": "\x1b]0;title\x07", "second": "elsewhere"},
+                       {"change": "changed", "path": "/\u00e9", "what": "mode", "first": "0600", "second": "0644"}], got
+        assert osb("diff", "--json", top, top, ok=True).stdout == ""
+
+    @case("no message brings control characters of names to the terminal")
+    def _():
+        top = ib.out_dir("hostile2")
+        name = "\x1b[2J\x9b\u202e\n"
+        os.mkdir(f"{top}/{name}")
+        os.mkfifo(f"{top}/{name}/x")
+        for argv in (["pack", "--format", "nothing", f"{top}/{name}", f"{top}/out"], ["inspect", f"{top}/{name}"], [f"{name}"],
+                     ["diff", f"{top}/{name}/missing", top], ["build", "--recipe", name, "--image", f"{top}/{name}/img"],
+                     ["verify", f"--{name}"], ["extract", f"{top}/{name}/none", f"{top}/to"]):
+            p = osb(*argv)
+            assert p.returncode and p.stdout == "" and p.stderr, p
+            clean(p.stderr)
+        out = f"{top}/device.tar"  # extract names what it leaves out
+        with tarfile.open(out, "w") as t:
+            i = tarfile.TarInfo(name.strip())
+            i.type, i.devmajor, i.devminor = tarfile.CHRTYPE, 1, 3
+            t.addfile(i)
+        p = osb("extract", "--no-devices", out, f"{top}/to", ok=True)
+        assert "left out device /\\x1b[2J" in clean(p.stderr), p.stderr
+
+    @case("what cannot be written to standard output is no success")
+    def _():
+        with open("/dev/full", "wb") as full:
+            for argv, status in ((["inspect", IMG], 1), (["diff", IMG, INITRD], 2), (["verify", "--json", IMG], 1), (["help"], 1)):
+                p = subprocess.run([OSBUILDER, *argv], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+                assert p.returncode == status, (argv, p)
 
 
 def help_cases():
@@ -192,6 +326,7 @@ def main():
     OSBUILDER = ib.OSBUILDER
     ib.CACHE = ib.out_dir("cache")
     progress_cases()
+    json_cases()
     help_cases()
     shutil.rmtree(ib.TMP)
     print(f"1..{len(ib.results)}")

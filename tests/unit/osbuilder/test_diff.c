@@ -13,11 +13,12 @@ struct lines {
 	int stop; /* returned at the first line when not 0 */
 };
 
-static int collect(void *data, const char *line)
+static int collect(void *data, const struct diff_change *c)
 {
 	struct lines *l = data;
 
-	assert_int_equal(strbuf_addf(&l->text, "%s\n", line), 0);
+	assert_int_equal(diff_change_line(c, &l->text), 0);
+	assert_int_equal(strbuf_addch(&l->text, '\n'), 0);
 	return l->stop;
 }
 
@@ -67,7 +68,9 @@ static void test_xattrs(void **state)
 	xattr(b, "a/one", "user.z", "x");
 	xattr(b, "z", "trusted.link", "x");
 	xattr(b, "a", "user.dir", "");
+	xattr(b, "a", "user.\033[2J", ""); /* names are hostile */
 	assert_lines(a, b, false,
+		     "! /a: xattr user.\\x1b[2J only in the second\n"
 		     "! /a: xattr user.dir only in the second\n"
 		     "! /a/one: xattr user.a only in the first\n"
 		     "! /a/one: xattr user.value differs\n"

@@ -120,7 +120,7 @@ static void test_stream(void **state)
 	struct report r = REPORT_INIT;
 	const struct report_args a = { .json_file = path };
 	const struct cli_command cmd = { .name = "cmd", .failed = 2 };
-	const struct progress_output o = { "image", "a\nb", 5, "00", NULL };
+	const struct progress_output o = { "image", "a\nb", 5, "00", 4, NULL };
 	struct error err = ERROR_INIT;
 	size_t lines = 0;
 	char *last = NULL;

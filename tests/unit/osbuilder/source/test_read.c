@@ -19,11 +19,12 @@
 static const struct writer_params params = { .epoch = 1900000000, .label = "torture" };
 static const struct diff_params with_times = { .times = true };
 
-static int collect(void *data, const char *line)
+static int collect(void *data, const struct diff_change *c)
 {
 	struct strbuf *out = data;
 
-	assert_int_equal(strbuf_addf(out, "%s\n", line), 0);
+	assert_int_equal(diff_change_line(c, out), 0);
+	assert_int_equal(strbuf_addch(out, '\n'), 0);
 	return 0;
 }
 

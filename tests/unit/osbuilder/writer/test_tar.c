@@ -16,9 +16,10 @@
 static const struct writer_params params = { .epoch = 1900000000 };
 static const struct diff_params with_times = { .times = true };
 
-static int collect(void *data, const char *line)
+static int collect(void *data, const struct diff_change *c)
 {
-	assert_int_equal(strbuf_addf(data, "%s\n", line), 0);
+	assert_int_equal(diff_change_line(c, data), 0);
+	assert_int_equal(strbuf_addch(data, '\n'), 0);
 	return 0;
 }
 
