@@ -59,6 +59,15 @@ int pass_agent(struct tree *t, const struct pass_agent_params *p, struct error *
  * and the recipe's without; shadow files are made for them. epoch is the day of the passwords. Nothing in a tree without /etc/passwd.
  */
 int pass_users(struct tree *t, const struct recipe *rc, int64_t epoch, struct error *err);
+/*
+ * What the scripts of base-files, libc-bin, netbase, chrony, debianutils and tzdata make, where the package is there: /etc/profile, motd,
+ * nsswitch.conf, hosts, networks, shells, localtime, mtab and others, root's dot files, directories such as /mnt.
+ */
+int pass_defaults(struct tree *t, struct error *err);
+/* Links of update-alternatives for those of the programs that it knows: packet filters, awk, which, pager, editor, vi, nc, rmt. */
+int pass_alternatives(struct tree *t, struct error *err);
+/* /etc/ssl/certs/ca-certificates.crt of the files *.crt below /usr/share/ca-certificates and /usr/local/share/ca-certificates. */
+int pass_ca_certificates(struct tree *t, struct error *err);
 /* The recipe's [[owner]]. */
 int pass_owners(struct tree *t, const struct recipe *rc, struct error *err);
 /* Links for the [Install] sections of systemd's units as `systemctl preset-all` makes them; the recipe's lists count first. */
@@ -98,6 +107,14 @@ int pass_confidential(struct tree *t, struct error *err);
 
 /* Removes what the patterns match (fnmatch(3), FNM_PATHNAME | FNM_PERIOD off). A pattern without a match is no error. */
 int pass_prune(struct tree *t, const struct strv *patterns, struct error *err);
+
+/*
+ * With a `keep` that is not empty, only this stays: what the patterns of `keep` and `dlopen` match (a directory with everything in it),
+ * the links on the way, the libraries and interpreters that any of it needs, and links at the top of the tree. -ENOENT names who needs
+ * what is not there, or the pattern that nothing matches.
+ */
+int pass_keep(struct tree *t, const char *arch, const struct strv *keep, const struct strv *dlopen,
+	      struct error *err);
 
 /* -ENOEXEC naming the first ELF file of another architecture. */
 int pass_check_arch(struct tree *t, const char *arch, struct error *err);

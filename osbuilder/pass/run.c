@@ -9,6 +9,12 @@ static int run_scripts(struct tree *t, const struct pass_run_params *p, struct e
 	int r = pass_users(t, rc, p->epoch, err);
 
 	if (r == 0)
+		r = pass_defaults(t, err);
+	if (r == 0)
+		r = pass_alternatives(t, err);
+	if (r == 0)
+		r = pass_ca_certificates(t, err);
+	if (r == 0)
 		r = pass_depmod(t, err);
 	if (r == 0 && rc->init == RECIPE_INIT_SYSTEMD)
 		r = pass_presets(t, &rc->systemd, err);
@@ -69,6 +75,8 @@ int pass_run(struct tree *t, const struct pass_run_params *p, bool *ret_agent_is
 
 	if (r == 0)
 		r = pass_prune(t, &rc->prune, err);
+	if (r == 0)
+		r = pass_keep(t, p->arch, &rc->keep, &rc->dlopen, err);
 	if (r == 0 && rc->agent_path)
 		r = pass_layout(t, err);
 	if (r == 0)

@@ -86,10 +86,12 @@ static int expand_paths(struct recipe *rc, const char *arch, struct error *err)
 {
 	struct recipe_items *const items[] = { &rc->copies, &rc->texts, &rc->links,
 					       &rc->directories };
+	struct strv *const lists[] = { &rc->prune, &rc->keep, &rc->dlopen };
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < rc->prune.n; i++)
-		r = expand(rc, &rc->prune.v[i], arch, err);
+	for (size_t k = 0; k < ARRAY_SIZE(lists); k++)
+		for (size_t i = 0; r == 0 && i < lists[k]->n; i++)
+			r = expand(rc, &lists[k]->v[i], arch, err);
 	for (size_t k = 0; k < ARRAY_SIZE(items); k++)
 		for (size_t i = 0; r == 0 && i < items[k]->n; i++) {
 			r = expand(rc, &items[k]->v[i].path, arch, err);

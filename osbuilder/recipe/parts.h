@@ -20,6 +20,8 @@ int recipe_get_path(struct toml_value *t, const char *key, char **ret, bool need
 		    struct error *err);
 /* Appends; words that are empty or look like an option are refused. 1 present, 0 absent. */
 int recipe_get_words(struct toml_value *t, const char *key, struct strv *ret, struct error *err);
+/* As recipe_get_words(), of absolute paths that may be patterns. */
+int recipe_get_patterns(struct toml_value *t, const char *key, struct strv *ret, struct error *err);
 /* An octal mode in a string; 1 present, 0 absent. */
 int recipe_get_mode(struct toml_value *t, const char *key, uint32_t *ret, struct error *err);
 /* An array of at most RECIPE_ITEMS_MAX tables; 1 present, 0 absent. */

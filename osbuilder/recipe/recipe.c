@@ -43,6 +43,8 @@ void recipe_free(struct recipe *r)
 	recipe_accounts_release(r);
 	strv_release(&r->architectures);
 	strv_release(&r->prune);
+	strv_release(&r->keep);
+	strv_release(&r->dlopen);
 	free(r->name);
 	free(r->description);
 	free(r->file);
@@ -147,6 +149,12 @@ static int read_root(struct toml_value *root, struct recipe *rc, struct error *e
 		r = toml_get_bool(root, "merge_usr", &rc->merge_usr, err);
 	if (r >= 0)
 		r = recipe_get_words(root, "prune", &rc->prune, err);
+	if (r >= 0)
+		r = recipe_get_patterns(root, "keep", &rc->keep, err);
+	if (r >= 0)
+		r = recipe_get_patterns(root, "dlopen", &rc->dlopen, err);
+	if (r >= 0 && rc->dlopen.n && !rc->keep.n)
+		r = toml_fail(toml_find(root, "dlopen"), err, "is for recipes with 'keep'");
 	if (r >= 0)
 		r = recipe_get_str(root, "distribution.name", &rc->distro_name, err);
 	if (r >= 0)

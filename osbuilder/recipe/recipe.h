@@ -17,6 +17,8 @@
  *	architectures = ["x86_64"]		# default: all
  *	merge_usr = true			# /bin /sbin /lib become links into /usr before anything is unpacked; default false
  *	prune = ["/usr/share/doc", "/usr/lib/{multiarch}/gconv"]	# removed at the end; fnmatch(3) patterns, '*' does not match '/'
+ *	keep = ["/usr/sbin/iptables", "/etc"]	# only these, and what they need to run; patterns as above; default: all
+ *	dlopen = ["/usr/lib/{multiarch}/xtables/libxt_?cp.so"]	# and these, which programs load by themselves
  *
  *	[distribution]				# for the summary inside the image
  *	name = "Debian"
@@ -139,6 +141,7 @@ struct recipe {
 	struct strv architectures;
 	bool merge_usr;
 	struct strv prune;
+	struct strv keep, dlopen; /* keep empty: everything */
 	char *distro_name, *distro_version;
 	char *agent_path, *agent_link; /* agent_path NULL: no agent, a plain root file system */
 	enum recipe_init init;

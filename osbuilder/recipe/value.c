@@ -82,6 +82,17 @@ int recipe_get_words(struct toml_value *t, const char *key, struct strv *ret, st
 	return 1;
 }
 
+int recipe_get_patterns(struct toml_value *t, const char *key, struct strv *ret, struct error *err)
+{
+	int r = recipe_get_words(t, key, ret, err);
+
+	for (size_t i = 0; r >= 0 && i < ret->n; i++)
+		if (ret->v[i][0] != '/')
+			return toml_fail(toml_find(t, key), err, "'%s' does not start with '/'",
+					 ret->v[i]);
+	return r;
+}
+
 int recipe_get_mode(struct toml_value *t, const char *key, uint32_t *ret, struct error *err)
 {
 	const char *s = NULL;
