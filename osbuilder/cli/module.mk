@@ -17,7 +17,7 @@ IMAGE_TEST_PROGS += $(H)/bin/torture-big $(G)/bin/boot-init
 $(eval $(call prog,$(H),torture-big,tests/support/torture_main.c tests/support/torture_big.c $(LISTING_SRCS),osbuilder codec base,$(OSBUILDER_LDLIBS)))
 
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
-$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe recipe/test_scaffold pass/test_pass test_manifest test_progress test_record test_sbom source/test_lock source/test_store,$(call OSB_UNIT,$(t)))
+$(foreach t,tree/test_tree source/test_dir source/test_apt recipe/test_recipe recipe/test_scaffold pass/test_pass test_manifest test_progress test_record test_sbom source/test_lock source/test_store source/test_watch,$(call OSB_UNIT,$(t)))
 $(call OSB_UNIT,source/test_unpack,tests/support/make_archive.c)
 $(foreach t,command report manual,$(eval $(call unit,osbuilder/cli/test_$(t),osbcli osbuilder codec base,$(OSBUILDER_LDLIBS))))
 $(call OSB_UNIT,pass/test_users,tests/support/tree_text.c)

@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "base/process.h"
 #include "hint.h"
+#include "source/watch.h"
 
 /* libapt's helper program of the package apt; downloads single files and checks their hashes. */
 #define APT_HELPER	  "/usr/lib/apt/apt-helper"
@@ -468,11 +469,22 @@ struct download {
 	struct error apt_said;
 };
 
+/* A file is there; `told` bytes of this and others were told while they came. */
+static void add_fetched(const struct download *d, uint64_t size, uint64_t *told)
+{
+	uint64_t part = MIN(size, *told);
+
+	*told -= part;
+	progress_add(d->progress, PROGRESS_FETCH, 1, size - part);
+}
+
 /* One call of apt-helper for up to DOWNLOADS_AT_ONCE files from `first` on; base NULL: their own URIs. Returns where to go on. */
 static int download_some(struct download *d, const char *base, size_t *first, struct error *err)
 {
 	_cleanup_strv_ struct strv args = STRV_INIT;
 	size_t i, begin = *first, n = 0;
+	uint64_t told;
+	struct watch w;
 	int r = strv_add(&args, "download-file");
 
 	for (i = begin; r == 0 && i < d->n && n < DOWNLOADS_AT_ONCE; i++) {
@@ -491,7 +503,9 @@ static int download_some(struct download *d, const char *base, size_t *first, st
 	if (!n)
 		return 0;
 	/* It fails when one of the files cannot be had; which, is seen by what lies there. */
+	watch_begin(&w, d->progress, PROGRESS_FETCH, d->dir);
 	r = apt_run(d->a, APT_HELPER, &args, NULL, &d->apt_said);
+	told = watch_end(&w);
 	if (r == -ENOENT || r == -ENOMEM)
 		return error_set(err, r, "%s", d->apt_said.msg);
 	for (i = begin; i < *first; i++) {
@@ -508,7 +522,7 @@ static int download_some(struct download *d, const char *base, size_t *first, st
 			return r;
 		d->done[i] = r == 0;
 		if (d->done[i])
-			progress_add(d->progress, PROGRESS_FETCH, 1, d->want[i]->size);
+			add_fetched(d, d->want[i]->size, &told);
 		unlink(path);
 	}
 	return 0;
