@@ -310,7 +310,7 @@ static int apk_resolve(const struct source_spec *s, const struct source_env *env
 	if (r == 0)
 		r = apk_solve(&x, &s->packages, &chosen, &n, err);
 	if (r == 0)
-		r = wants_fill(&w, s, &x, chosen, n, err);
+		r = x.v ? wants_fill(&w, s, &x, chosen, n, err) : 0;
 	if (r == 0)
 		r = take_all(&w, ret, err);
 	lock_packages_sort(ret);

@@ -217,7 +217,7 @@ struct wanted {
 /* -EBADMSG and what cannot be opened mean: not from here. */
 static int take_file(struct wanted *w, size_t i, const char *path, struct error *err)
 {
-	_cleanup_fd_ int fd = openat(w->env->dirfd, path, O_RDONLY | O_CLOEXEC);
+	_cleanup_fd_ int fd = path ? openat(w->env->dirfd, path, O_RDONLY | O_CLOEXEC) : -1;
 	struct error e = ERROR_INIT;
 	int r;
 

@@ -390,10 +390,10 @@ static int read_record(const struct rpm_root *root, struct lock_packages *ret, s
 
 	if (r == 0)
 		r = lock_parse(text.buf, text.len, path, &l, err);
-	if (r == 0 && l.n != 1)
-		r = error_set(err, -EBADMSG, "'%s' is damaged", path);
 	if (r < 0)
 		return r;
+	if (l.n != 1 || !l.sources)
+		return error_set(err, -EBADMSG, "'%s' is damaged", path);
 	*ret = l.sources[0].resolved;
 	l.sources[0].resolved = (struct lock_packages){ 0 };
 	return 0;

@@ -47,17 +47,25 @@ static int skip_pad(struct payload *p, struct error *err)
 	return read_full(p, p->buf, (size_t)(-p->pos & 3), err);
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 static int read_hex(const char *s, uint32_t *ret, struct error *err)
 {
 	uint32_t v = 0;
 
 	for (int i = 0; i < 8; i++) {
-		const char *digits = "0123456789abcdef";
-		const char *d = memchr(digits, s[i] >= 'A' && s[i] <= 'F' ? s[i] + 32 : s[i], 16);
+		int d = hex_digit(s[i]);
 
-		if (!d)
+		if (d < 0)
 			return error_set(err, -EBADMSG, "payload has a bad number");
-		v = v << 4 | (uint32_t)(d - digits);
+		v = v << 4 | (uint32_t)d;
 	}
 	*ret = v;
 	return 0;
