@@ -27,6 +27,7 @@
 struct apk_package {
 	const char *name, *version, *arch;
 	const char *depends, *provides; /* words, "" for none */
+	const char *install_if;		/* words: wanted when all of them are there; "" for never */
 	uint8_t sha1[SHA_SIZE_1];	/* of the control member */
 	uint64_t size;			/* bytes of the package file */
 	uint32_t priority;		/* provider_priority */
@@ -66,7 +67,11 @@ bool apk_dep_matches(const struct apk_dep *d, const char *version);
 
 /*
  * The packages that `wanted` and their dependencies need: *ret holds n indexes into x->v, sorted by name; malloc'd. A choice
- * that only a person can make, and anything that does not fit in the end, is refused. install_if is not looked at.
+ * that only a person can make, and anything that does not fit in the end, is refused.
+ *
+ * Of several packages that can give a name: one that is called so, before those that provide it; of these the one with the highest
+ * provider_priority; of one package the highest version, from the repository that was named first. install_if is followed: what has it
+ * comes along as soon as all that it names is chosen, unless `wanted` has "!NAME" or something conflicts with it.
  */
 int apk_solve(const struct apk_index *x, const struct strv *wanted, size_t **ret, size_t *ret_n,
 	      struct error *err);

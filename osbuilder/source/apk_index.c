@@ -104,7 +104,10 @@ static int read_field(struct record *rec, char key, char *value, struct error *e
 	case 'p':
 		p->provides = value;
 		return 0;
-	default: /* description, licence, times, install_if, ...: nothing that decides anything here */
+	case 'i':
+		p->install_if = value;
+		return 0;
+	default: /* description, licence, times, ...: nothing that decides anything here */
 		return 0;
 	}
 }
@@ -131,7 +134,7 @@ static int end_record(struct apk_index *x, struct record *rec, const char *arch,
 		p->repo = repo;
 		x->v[x->n++] = *p;
 	}
-	*rec = (struct record){ .p = { .depends = "", .provides = "" } };
+	*rec = (struct record){ .p = { .depends = "", .provides = "", .install_if = "" } };
 	return 0;
 }
 
@@ -152,7 +155,7 @@ static int keep_text(struct apk_index *x, const char *text, size_t len, char **r
 int apk_index_add(struct apk_index *x, const char *text, size_t len, const char *arch,
 		  uint32_t repo, struct error *err)
 {
-	struct record rec = { .p = { .depends = "", .provides = "" } };
+	struct record rec = { .p = { .depends = "", .provides = "", .install_if = "" } };
 	unsigned long number = 0;
 	char *line, *next;
 	int r = 0;

@@ -23,6 +23,7 @@ struct solver {
 	size_t n, cap;
 	struct strv words; /* owns names and versions of provides */
 	bool *chosen;	   /* one a package of the index */
+	const struct strv *wanted;
 	size_t *queue, n_queue;
 };
 
@@ -193,6 +194,81 @@ static int need_all(struct solver *s, size_t pkg, struct error *err)
 	return r;
 }
 
+/* Does a list of dependencies forbid this package? */
+static bool forbids(const struct solver *s, const char *text, size_t pkg)
+{
+	const struct apk_package *p = &s->x->v[pkg];
+	const char *w;
+	struct apk_dep d;
+	size_t len;
+
+	while ((w = next_word(&text, &len)))
+		if (apk_dep_parse(w, len, &d, NULL) == 0 && d.conflict && str_eq(d.name, p->name) &&
+		    apk_dep_matches(&d, p->version))
+			return true;
+	return false;
+}
+
+/* All that install_if names is chosen, and nothing speaks against it. */
+static bool comes_along(const struct solver *s, size_t pkg)
+{
+	const char *text = s->x->v[pkg].install_if, *w;
+	struct apk_dep d;
+	size_t len, n = 0;
+
+	for (; (w = next_word(&text, &len)); n++)
+		if (apk_dep_parse(w, len, &d, NULL) < 0 || satisfied(s, &d) == d.conflict)
+			return false;
+	for (size_t i = 0; n && i < s->wanted->n; i++)
+		if (forbids(s, s->wanted->v[i], pkg))
+			return false;
+	for (size_t i = 0; n && i < s->n_queue; i++)
+		if (forbids(s, s->x->v[s->queue[i]].depends, pkg))
+			return false;
+	return n > 0;
+}
+
+/* Is another version of it there, or a better one that comes along, too? */
+static bool has_better(const struct solver *s, size_t pkg)
+{
+	size_t n;
+	const struct provide *q = find_name(s, s->x->v[pkg].name, &n), *self = q;
+
+	while (self->pkg != pkg || !self->own)
+		self++;
+	for (size_t i = 0; i < n; i++)
+		if (q[i].own && q[i].pkg != pkg &&
+		    (s->chosen[q[i].pkg] ||
+		     (comes_along(s, q[i].pkg) && compare_choice(s, self, &q[i]) < 0)))
+			return true;
+	return false;
+}
+
+static void add_along(struct solver *s)
+{
+	for (size_t i = 0; i < s->x->n; i++)
+		if (*s->x->v[i].install_if && !s->chosen[i] && comes_along(s, i) &&
+		    !has_better(s, i)) {
+			s->chosen[i] = true;
+			s->queue[s->n_queue++] = i;
+		}
+}
+
+/* What is chosen needs more, and brings more along. */
+static int choose_all(struct solver *s, struct error *err)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (r == 0 && done < s->n_queue) {
+		for (; r == 0 && done < s->n_queue; done++)
+			r = need_all(s, s->queue[done], err);
+		if (r == 0)
+			add_along(s);
+	}
+	return r;
+}
+
 /* Every dependency and conflict once more, now that all is chosen. */
 static int check_all(const struct solver *s, size_t pkg, struct error *err)
 {
@@ -251,15 +327,22 @@ static int collect(const struct solver *s, size_t **ret, size_t *ret_n)
 int apk_solve(const struct apk_index *x, const struct strv *wanted, size_t **ret, size_t *ret_n,
 	      struct error *err)
 {
-	_cleanup_(solver_release) struct solver s = { .x = x, .words = STRV_INIT };
+	_cleanup_(
+		solver_release) struct solver s = { .x = x, .wanted = wanted, .words = STRV_INIT };
 	int r = prepare(&s, err);
 
 	for (size_t i = 0; r == 0 && i < wanted->n; i++)
 		r = need(&s, wanted->v[i], strlen(wanted->v[i]), "the recipe", err);
-	for (size_t i = 0; r == 0 && i < s.n_queue; i++)
-		r = need_all(&s, s.queue[i], err);
+	if (r == 0)
+		r = choose_all(&s, err);
 	for (size_t i = 0; r == 0 && i < s.n_queue; i++)
 		r = check_all(&s, s.queue[i], err);
+	for (size_t i = 0; r == 0 && i < s.n_queue; i++)
+		for (size_t k = 0; r == 0 && k < wanted->n; k++)
+			if (forbids(&s, wanted->v[k], s.queue[i]))
+				r = error_set(err, -EINVAL,
+					      "the recipe wants '%s', but %s is needed",
+					      wanted->v[k], x->v[s.queue[i]].name);
 	if (r == 0 && s.n_queue > SOURCE_PACKAGES_MAX)
 		r = error_set(err, -E2BIG, "more than %d packages", SOURCE_PACKAGES_MAX);
 	if (r == 0 && collect(&s, ret, ret_n) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/layer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -224,6 +225,53 @@ static int read_entry(struct layer *l, struct la_archive *a, const struct la_ent
 	return r < 0 ? r : read_xattrs(l, a, d, err);
 }
 
+static const char *plain_path(const char *path)
+{
+	while (*path == '/' || (path[0] == '.' && (path[1] == '/' || !path[1])))
+		path++;
+	return path;
+}
+
+/* "a" and "a/" are one name. */
+static size_t plain_length(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct layer_entry *x = *(struct layer_entry *const *)a;
+	const struct layer_entry *y = *(struct layer_entry *const *)b;
+	const char *p = plain_path(x->e.path), *q = plain_path(y->e.path);
+	const size_t n = plain_length(p), m = plain_length(q);
+	int r = memcmp(p, q, MIN(n, m));
+
+	return r ? r : n < m ? -1 : n > m;
+}
+
+/* Who gives a name twice means only one of them, and other programs may take the other one. Directories do no harm. */
+static int refuse_twice(const struct layer *l, struct error *err)
+{
+	_cleanup_free_ struct layer_entry **all = new0_array(struct layer_entry *, l->n);
+
+	if (!all)
+		return error_oom(err);
+	for (size_t i = 0; i < l->n; i++)
+		all[i] = &l->v[i];
+	if (l->n)
+		qsort(all, l->n, sizeof(struct layer_entry *), by_path);
+	for (size_t i = 1; i < l->n; i++)
+		if (by_path(&all[i - 1], &all[i]) == 0 &&
+		    !(S_ISDIR(all[i]->e.mode) && S_ISDIR(all[i - 1]->e.mode)))
+			return error_set(err, -EEXIST, "entry '%.200s' is there twice",
+					 all[i]->e.path);
+	return 0;
+}
+
 int layer_read(struct layer *l, struct la_archive *a, struct layer_spool *s, struct error *err)
 {
 	struct la_entry e;
@@ -234,6 +282,8 @@ int layer_read(struct layer *l, struct la_archive *a, struct layer_spool *s, str
 		if (r < 0)
 			return error_wrap(err, r, "entry '%.200s'", e.path);
 	}
+	if (r == 0)
+		r = refuse_twice(l, err);
 	return r < 0 ? r : layer_spool_flush(s, err);
 }
 

@@ -112,8 +112,14 @@ static int check_layout_version(struct tree *layout, struct error *err)
 	_cleanup_json_doc_ struct json_doc *doc = NULL;
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	const char *version = NULL;
-	int r = read_file_text(layout, "oci-layout", &text, err);
+	int r;
 
+	/* `docker save` before version 25; later ones write an image layout with this file beside it */
+	if (!tree_lookup(layout, "oci-layout") && tree_lookup(layout, "manifest.json"))
+		return error_set(err, -EINVAL,
+				 "is a docker-archive, not an OCI image layout (skopeo copy "
+				 "docker-archive:FILE oci:DIR makes one of it)");
+	r = read_file_text(layout, "oci-layout", &text, err);
 	if (r < 0)
 		return r;
 	r = json_doc_parse(text.buf, text.len, OCI_JSON_MAX, &doc, err);

@@ -72,6 +72,9 @@ int oci_read_desc(const struct json_value *v, struct oci_desc *ret, struct error
 		return r;
 	while (i < ARRAY_SIZE(media_types) && !str_eq(media_types[i].name, type))
 		i++;
+	if (strstr(type, ".foreign.") || strstr(type, ".nondistributable."))
+		return json_fail(json_find(v, "mediaType"), err,
+				 "'%.100s': a foreign layer, which the image does not hold", type);
 	if (i == ARRAY_SIZE(media_types))
 		return json_fail(json_find(v, "mediaType"), err, "unknown media type '%.100s'",
 				 type);

@@ -107,13 +107,13 @@ static int layer_filter(struct tree *t, const char *path, const struct la_entry 
 {
 	size_t len, start = last_component(path, &len);
 	const char *name = path + start;
-	struct tree_node *dir, *n;
+	struct tree_node *n;
 
 	if (!strncmp(name, WHITEOUT, strlen(WHITEOUT)))
 		return 1;
-	dir = parent_of(t, path, start);
-	n = dir && len ? tree_child(dir, name, len) : NULL;
-	if (n && tree_is_dir(n) != (bool)S_ISDIR(e->mode))
+	n = unpack_existing(t, path);
+	/* what this layer itself has put there is left for the rule about names that are there twice */
+	if (n && !n->inode->mark && tree_is_dir(n) != (bool)S_ISDIR(e->mode))
 		tree_remove(t, n);
 	return 0;
 }

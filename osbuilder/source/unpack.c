@@ -2,6 +2,7 @@
 #include "source/unpack.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include "base/strbuf.h"
 
 #define UNPACK_FLAGS (TREE_ADD_PARENTS | TREE_ADD_FOLLOW)
+#define SEEN	     1u /* mark of inodes that come from the archive that is being unpacked */
 
 /* An archive's name for a path: relative, or "./x". What tries to leave the tree is refused here, not repaired. */
 int unpack_check_name(const char *path, struct error *err)
@@ -119,6 +121,34 @@ static int add_link(struct unpack *u, const struct la_entry *e, const char *path
 	return 0;
 }
 
+struct tree_node *unpack_existing(struct tree *t, const char *path)
+{
+	size_t len = strlen(path), start;
+	struct tree_node *dir;
+	char *parent;
+
+	while (len && path[len - 1] == '/')
+		len--;
+	for (start = len; start && path[start - 1] != '/';)
+		start--;
+	parent = mem_dup0(path, start);
+	dir = parent ? tree_resolve(t, parent) : NULL;
+	free(parent);
+	return dir && tree_is_dir(dir) && len > start ? tree_child(dir, path + start, len - start)
+						      : NULL;
+}
+
+/* Who gives a name twice means only one of them, and other programs may take the other one. */
+static int refuse_twice(const struct unpack *u, const struct la_entry *e, const char *path,
+			struct error *err)
+{
+	const struct tree_node *n = unpack_existing(u->tree, path);
+
+	if (!n || n->inode->mark != SEEN || (tree_is_dir(n) && S_ISDIR(e->mode)))
+		return 0;
+	return error_set(err, -EEXIST, "is there twice");
+}
+
 static int add_entry(struct unpack *u, const struct la_entry *e, struct error *err)
 {
 	_cleanup_free_ char *path = target_path(u->how, e->path);
@@ -146,6 +176,9 @@ static int add_entry(struct unpack *u, const struct la_entry *e, struct error *e
 	r = u->how->filter ? u->how->filter(u->tree, path, e, u->how->data, err) : 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
+	r = refuse_twice(u, e, path, err);
+	if (r < 0)
+		return r;
 	if (to)
 		return add_link(u, e, path, to, err);
 	if (S_ISREG(e->mode)) {
@@ -156,6 +189,7 @@ static int add_entry(struct unpack *u, const struct la_entry *e, struct error *e
 	r = tree_add(u->tree, path, &attr, UNPACK_FLAGS, &n, err);
 	if (r < 0)
 		return r;
+	n->inode->mark = SEEN;
 	return add_xattrs(u->a, n, err);
 }
 
@@ -169,6 +203,7 @@ static int unpack_all(struct unpack *u, struct error *err)
 		if (r < 0)
 			return error_wrap(err, r, "entry '%.200s'", e.path);
 	}
+	tree_clear_marks(u->tree);
 	return r;
 }
 

@@ -146,6 +146,73 @@ def oci_cases():
         assert sorted(os.listdir(f"{root}/etc")) == ["gone", "keep"]
 
 
+    @case("oci: a docker-archive is refused with what to do")
+    def _():
+        skopeo = tool("skopeo")
+        run(skopeo, "copy", "--insecure-policy", "--override-arch", "amd64", f"oci:{good.dir}:v0", f"docker-archive:{TMP}/old.tar:x:v0")
+        expect(build(oci(f"{TMP}/old.tar"), ok=False), "is a docker-archive, not an OCI image layout (skopeo copy docker-archive:FILE oci:DIR")
+
+    @case("oci: a lock file pins the manifest; another image under the same name is drift; sources of all kinds in one lock file")
+    def _():
+        lay = Layout("oci-locked")
+        lay.image([base], name="v1", platform=False)
+        apk = ApkRepo(TMP, "apk-locked").add("a", "1-r0", [("a", b"a")]).finish()
+        d = f"{TMP}/locked"
+        text = 'format = 1\nname = "locked"\n' + oci(lay.dir, "v1") + apk.source(["a"])
+        write(text.encode(), d, "recipe.toml")
+        os.chmod(d, 0o777)
+
+        def locked(command, *argv, ok=True):
+            return run(OSBUILDER, command, "--recipe", d, "--arch", "x86_64", "--cache", CACHE, *argv, ok=ok, cwd=ROOT, **as_user())
+        locked("lock")
+        pins = read(d, "lock-x86_64.toml").decode()
+        first = lay.manifests[0]["digest"]
+        assert f'type = "oci"\npath = "{lay.dir}"\nreference = "v1"\ndigest = "{first}"\n' in pins and 'type = "apk"\n' in pins, pins
+        out = f"{TMP}/locked-out"
+        os.mkdir(out)
+        os.chmod(out, 0o777)
+        shutil.rmtree(apk.dir)
+        locked("build", "--locked", "--offline", "--rootfs", f"{out}/root")
+        assert read(out, "root/a") == b"a" and read(out, "root/etc/keep") == b"keep"
+        lay.manifests = []
+        lay.image([base, top], name="v1", platform=False)
+        p = locked("build", "--rootfs", f"{out}/other", ok=False)
+        expect(p.stderr, f"the image is not the one of the lock file: +{lay.manifests[0]['digest']} -{first}")
+        assert os.listdir(out) == ["root"]
+
+
+# ---- tar -------------------------------------------------------------------------------------------------------------
+
+def tar_cases():
+    @case("tar: the formats that tar writes, each by another compressor, give the same files")
+    def _():
+        d = f"{TMP}/tree"
+        write(b"content", d, "a/file")
+        os.symlink("file", f"{d}/a/link")
+        os.link(f"{d}/a/file", f"{d}/a/hard")
+        os.chmod(f"{d}/a/file", 0o741)
+        long = "n" * 90 + "/" + "m" * 90
+        for fmt, option, suffix, deep in (("v7", "-z", "gz", False), ("oldgnu", "-j", "bz2", True), ("gnu", "-J", "xz", True),
+                                          ("ustar", "--zstd", "zst", False), ("posix", "-z", "gz", True)):
+            if deep:
+                write(b"deep", d, long)
+                with open(f"{d}/sparse", "wb") as f:
+                    f.truncate(1 << 20)
+            name = f"{TMP}/{fmt}.tar.{suffix}"
+            run("tar", f"--format={fmt}", *(["-S"] if deep else []), option, "--owner=0", "--group=0", "-cf", name, "-C", d, ".")
+            root = build(f'[[source]]\ntype = "tar"\npath = "{name}"\n')
+            st = os.stat(f"{root}/a/hard")
+            assert read(root, "a/file") == b"content" and st.st_nlink == 2 and stat.S_IMODE(st.st_mode) == 0o741, fmt
+            assert os.readlink(f"{root}/a/link") == "file", fmt
+            if deep:
+                assert read(root, long) == b"deep" and read(root, "sparse") == bytes(1 << 20), fmt
+
+    @case("tar: a name that is there twice is refused")
+    def _():
+        name = write(tar_of([("etc/x", b"1"), ("./etc/x", b"2")]), TMP, "twice.tar")
+        expect(build(f'[[source]]\ntype = "tar"\npath = "{name}"\n', ok=False), "twice.tar': entry './etc/x': is there twice")
+
+
 # ---- apk -------------------------------------------------------------------------------------------------------------
 
 def apk_cases():
@@ -245,6 +312,19 @@ def apk_cases():
         expect(build(r.source(["evil"]), ok=False), "entry '../../out': path contains '..'")
         expect(build(r.source(["none"]), ok=False), "the recipe needs 'none', which no repository has")
 
+    @case("apk: other hostile packages are refused with package and entry")
+    def _():
+        need_repo()
+        r = ApkRepo(TMP, "apk-hostile")
+        r.add("twice", "1", [("f", b"x"), ("f", b"y")]).add("absolute", "1", [("/etc/f", b"x")]).add("long", "1", [("n" * 256, b"x")])
+        r.add("through", "1", [("out", "/nowhere"), ("out/f", b"x")]).finish()
+        for name, said in (("twice", "entry 'f' is there twice"), ("absolute", "entry '/etc/f': absolute path"),
+                           ("long", "name is longer than 255 bytes"),
+                           ("through", "entry 'out/f': path goes through a dangling symbolic link")):
+            err = build(r.source([name]), ok=False)
+            expect(err, f"package {name}: ")
+            expect(err, said)
+
 
 # ---- rpm -------------------------------------------------------------------------------------------------------------
 
@@ -323,6 +403,7 @@ def main():
     if os.geteuid() == 0:
         os.chown(CACHE, UNPRIVILEGED, UNPRIVILEGED)
     oci_cases()
+    tar_cases()
     apk_cases()
     rpm_cases()
     print(f"1..{len(results)}")

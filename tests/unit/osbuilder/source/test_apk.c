@@ -246,12 +246,34 @@ static void test_solver(void **state)
 	expect(index, "odd", "odd: dependency 'x@edge' on a tagged repository");
 }
 
+static void test_install_if(void **state)
+{
+	static const char index[] =
+		PKG("app", "1", "") PKG("other", "1", "") PKG("init", "2", "D:base\n")
+			PKG("base", "1", "") PKG("app-init", "1", "i:app init>=2\nD:dep\n")
+				PKG("app-init", "2", "i:app init\n") PKG("dep", "1", "")
+					PKG("chain", "1", "i:app-init\nD:base\n")
+						PKG("plain", "1", "i:app !init\n")
+							PKG("hater", "1", "D:app init !app-init\n")
+								PKG("bad", "1", "i:x@edge\n");
+
+	expect(index, "app", "app-1 plain-1");
+	expect(index, "app init", "app-1 app-init-2 base-1 chain-1 init-2");
+	expect(index, "app-init=1 app init", "app-1 app-init-1 base-1 chain-1 dep-1 init-2");
+	expect(index, "app init !app-init", "app-1 base-1 init-2");
+	expect(index, "app init !chain", "app-1 app-init-2 base-1 init-2");
+	expect(index, "hater", "app-1 base-1 hater-1 init-2");
+	expect(index, "other", "other-1");
+	expect(index, "init !base", "the recipe wants '!base', but base is needed");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_version_order), cmocka_unit_test(test_bad_versions),
 		cmocka_unit_test(test_dependencies),  cmocka_unit_test(test_index),
 		cmocka_unit_test(test_bad_index),     cmocka_unit_test(test_solver),
+		cmocka_unit_test(test_install_if),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,8 @@
 #define LAYER	 "application/vnd.oci.image.layer.v1.tar"
 #define HEX_A	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B	 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define HEX_C	 "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define HEX_D	 "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 
 /* A layout in memory, and the manifest that is being written. */
 struct layout {
@@ -160,6 +162,10 @@ static void test_hostile_layers(void **state)
 		  "entry 'etc/.wh...': whiteout without a name" },
 		{ { { "h", 'h', "../../etc/shadow", 0644, 0 } },
 		  "entry 'h': hard link target '../../etc/shadow': path contains '..'" },
+		{ { { "a", 'f', "x", 0644, 0 }, { "a", 'f', "y", 0644, 0 } },
+		  "entry 'a': is there twice" },
+		{ { { "a", 'f', "x", 0644, 0 }, { "a", 'd', NULL, 0755, 0 } },
+		  "entry 'a/': is there twice" },
 		{ { { "bomb", 'f', NULL, 0644, 2 << 20 } }, "unpacks to more than" },
 		{ { { "e", 'l', "/..", 0777, 0 }, { "e/tmp/x", 'f', "x", 0644, 0 } }, NULL },
 	};
@@ -291,6 +297,11 @@ static void test_index(void **state)
 		  "manifests[0]: is neither a manifest nor an index" },
 		{ LIST(DESC("text/plain", HEX_A) "}"), NULL, NULL,
 		  "manifests[0].mediaType: unknown media type 'text/plain'" },
+		{ LIST(DESC("application/vnd.docker.distribution.manifest.list.v2+json",
+			    HEX_A) "}"),
+		  NULL, "sha256:" HEX_A, NULL },
+		{ LIST(DESC("application/vnd.docker.distribution.manifest.v2+json", HEX_A) "}"),
+		  NULL, "sha256:" HEX_A, NULL },
 		{ LIST(DESC(MANIFEST, "../../x") "}"), NULL, NULL,
 		  "manifests[0].digest: 'sha256:../../x' is not a SHA-256 or SHA-512 digest" },
 		{ "{\"schemaVersion\":1,\"manifests\":[]}", NULL, NULL,
@@ -313,6 +324,70 @@ static void test_index(void **state)
 		assert_true(r < 0);
 		assert_string_equal(err.msg, cases[i].message);
 	}
+}
+
+/* Each architecture finds its own image, by the names that Go has for them. */
+static void test_platforms(void **state)
+{
+	static const char text[] = LIST(
+		DESC(MANIFEST, HEX_A) PLATFORM("arm64") "," DESC(MANIFEST, HEX_B)
+			PLATFORM("amd64") "," DESC(MANIFEST, HEX_C)
+				PLATFORM("ppc64le") "," DESC(MANIFEST, HEX_D) PLATFORM("s390x"));
+	static const char *const want[][2] = { { "aarch64", "sha256:" HEX_A },
+					       { "x86_64", "sha256:" HEX_B },
+					       { "ppc64le", "sha256:" HEX_C },
+					       { "s390x", "sha256:" HEX_D } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		const struct oci_query q = { NULL, oci_arch(want[i][0]) };
+		struct error err = ERROR_INIT;
+		struct oci_desc d = { 0 };
+
+		assert_int_equal(oci_read_index(text, strlen(text), &q, &d, &err), 0);
+		assert_string_equal(d.digest, want[i][1]);
+	}
+	assert_null(oci_arch("riscv64"));
+}
+
+static void test_foreign(void **state)
+{
+	static const char *const types[] = {
+		"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+		"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, want = STRBUF_INIT;
+		_cleanup_(oci_image_release) struct oci_image image = { 0 };
+		struct error err = ERROR_INIT;
+
+		strbuf_addf(&text,
+			    "{\"schemaVersion\":2,\"config\":" DESC(
+				    CONFIG, HEX_A) "},\"layers\":[{"
+						   "\"mediaType\":\"%s\",\"digest\":\"sha256:" HEX_B
+						   "\",\"size\":5}]}",
+			    types[i]);
+		strbuf_addf(
+			&want,
+			"layers[0].mediaType: '%s': a foreign layer, which the image does not hold",
+			types[i]);
+		assert_int_equal(oci_read_manifest(text.buf, text.len, &image, &err), -EINVAL);
+		assert_string_equal(err.msg, want.buf);
+	}
+}
+
+/* What `docker save` wrote before it wrote image layouts. */
+static void test_docker_archive(void **state)
+{
+	_cleanup_tree_ struct tree *layout = tree_new();
+	_cleanup_(oci_image_release) struct oci_image image = { 0 };
+	const struct oci_query q = { NULL, "amd64" };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(tree_add_file(layout, "manifest.json", 0644, "[]", 2, &err), 0);
+	assert_int_equal(oci_find_image(layout, &q, &image, &err), -EINVAL);
+	assert_non_null(
+		strstr(err.msg, "is a docker-archive, not an OCI image layout (skopeo copy "));
 }
 
 static void test_manifest(void **state)
@@ -391,10 +466,12 @@ static void test_nested(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_layers),	       cmocka_unit_test(test_hostile_layers),
-		cmocka_unit_test(test_limit_in_sum),   cmocka_unit_test(test_damaged_layout),
-		cmocka_unit_test(test_index),	       cmocka_unit_test(test_manifest),
-		cmocka_unit_test(test_wrong_platform), cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_platforms),      cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_docker_archive), cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_hostile_layers), cmocka_unit_test(test_limit_in_sum),
+		cmocka_unit_test(test_damaged_layout), cmocka_unit_test(test_index),
+		cmocka_unit_test(test_manifest),       cmocka_unit_test(test_wrong_platform),
+		cmocka_unit_test(test_nested),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,14 @@ static void test_hostile_tar(void **state)
 		{ { { "d", 'd', NULL, 0755, 0 }, { "h", 'h', "d", 0644, 0 } },
 		  "entry 'h': hard link to the directory '/d'" },
 		{ { { long_name, 'f', "x", 0644, 0 } }, "name is longer than 255 bytes" },
+		{ { { "a", 'f', "x", 0644, 0 }, { "./a", 'f', "y", 0644, 0 } },
+		  "entry './a': is there twice" },
+		{ { { "a", 'l', "b", 0777, 0 }, { "a", 'l', "c", 0777, 0 } },
+		  "entry 'a': is there twice" },
+		{ { { "a", 'l', "/", 0777, 0 }, { "a", 'd', NULL, 0755, 0 } },
+		  "entry 'a/': is there twice" },
+		{ { { "a", 'f', "x", 0644, 0 }, { "a", 'h', "a", 0644, 0 } },
+		  "entry 'a': is there twice" },
 	};
 
 	memset(long_name, 'n', sizeof(long_name) - 1);
