@@ -17,6 +17,7 @@
 #include "disk/pfn.h"
 #include "image_read.h"
 #include "sbom.h"
+#include "source/installed.h"
 #include "writer/le.h"
 
 struct inspect_args {
@@ -117,6 +118,8 @@ static int gather(struct facts *f, struct error *err)
 	}
 	tree_walk(tree_root(t), count, f);
 	find_agent(f, t);
+	if (!f->info.has_manifest && installed_packages(t, &f->manifest.packages) < 0)
+		return error_oom(err);
 	return 0;
 }
 
@@ -211,7 +214,7 @@ static void print_text(const struct facts *f)
 	for (size_t k = 0; k < f->manifest.packages.n; k++) {
 		const struct source_package *p = &f->manifest.packages.v[k];
 
-		say("package: %s %s %s", p->name, p->version, p->arch);
+		say("package: %s %s %s", p->name, or_unknown(p->version), or_unknown(p->arch));
 	}
 }
 
@@ -290,8 +293,8 @@ static void put_packages(struct json_out *o, const struct source_packages *p)
 	for (size_t k = 0; k < p->n; k++) {
 		json_out_object(o, NULL);
 		json_out_string(o, "name", p->v[k].name);
-		json_out_string(o, "version", p->v[k].version);
-		json_out_string(o, "architecture", p->v[k].arch);
+		json_out_string(o, "version", *p->v[k].version ? p->v[k].version : NULL);
+		json_out_string(o, "architecture", *p->v[k].arch ? p->v[k].arch : NULL);
 		json_out_string(o, "sha256", *p->v[k].sha256 ? p->v[k].sha256 : NULL);
 		json_out_end(o);
 	}
