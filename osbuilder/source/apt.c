@@ -69,7 +69,8 @@ static int add_host_settings(struct strbuf *conf, struct error *err)
 	p.argv = argv;
 	r = process_run(&p, &out, NULL, &status, err);
 	if (r < 0)
-		return error_prefix(err, "apt is needed to fetch Debian packages");
+		return error_hint(err, error_prefix(err, "apt is needed to fetch Debian packages"),
+				  HINT_APT);
 	if (process_exit_code(status) != 0)
 		return error_set(err, -EIO, "apt-config dump failed with status %d",
 				 process_exit_code(status));

@@ -296,6 +296,49 @@ def json_cases():
                 assert p.returncode == status, (argv, p)
 
 
+def hint_cases():
+    def recipe(name, source):
+        os.makedirs(f"{OUT}/{name}")
+        with open(f"{OUT}/{name}/recipe.toml", "w", encoding="utf-8") as f:
+            f.write(f'format = 1\nname = "{name}"\n[[source]]\n{source}')
+        return f"{OUT}/{name}"
+
+    deb = 'type = "deb"\nsuites = ["bookworm"]\ncomponents = ["main"]\npackages = ["bash"]\n'
+    nowhere = recipe("nowhere", deb + 'mirror = "http://127.0.0.1:9/debian"\n')
+    os.makedirs(f"{OUT}/unsigned/dists/bookworm")
+    with open(f"{OUT}/unsigned/dists/bookworm/Release", "w", encoding="utf-8") as f:
+        f.write("Suite: bookworm\nCodename: bookworm\nComponents: main\nArchitectures: amd64\nDate: Thu, 01 Jan 2026 00:00:00 UTC\n")
+    unsigned = recipe("unsigned-archive", deb + f'mirror = "file:{OUT}/unsigned"\n')
+    empty = ib.out_dir("emptycache")
+    rootfs = ["--rootfs", f"{OUT}/never"]
+    cases = [
+        ("agent", ["build", "--recipe", "agent", "--image", f"{OUT}/x.img"], {}, "has an agent: --agent is missing", "make builds it"),
+        ("recipe", ["build", "--recipe", "nosuch", *rootfs], {}, "unknown recipe 'nosuch'", "--recipes says where"),
+        ("directory", ["build", "--recipe", "agent", "--agent", ib.TEST_AGENT, "--image", f"{OUT}/no/x.img"], {},
+         "No such file or directory", "make the directory first"),
+        ("lock", ["build", "--recipe", nowhere, "--locked", *rootfs], {}, "there is no '", "osbuilder lock makes it"),
+        ("cache", ["build", "--recipe", nowhere, "--offline", "--cache", empty, *rootfs], {}, "--offline forbids fetching",
+         "run it once without --offline"),
+        ("network", ["build", "--recipe", nowhere, "--cache", f"{empty}/1", *rootfs], {}, "apt: Failed to fetch http://127.0.0.1:9/",
+         "is the mirror reachable?"),
+        ("keyring", ["build", "--recipe", unsigned, "--cache", f"{empty}/3", *rootfs], {}, "is not signed",
+         "install the archive's keyring"),
+        ("tool", ["build", "--recipe", nowhere, "--cache", f"{empty}/2", *rootfs], {"PATH": "/nonexistent"},
+         "apt is needed to fetch Debian packages", "install the package apt"),
+        ("what is in the way", ["build", "--recipe", nowhere, "--rootfs", OUT], {}, "exists already", "remove it, or choose another name"),
+    ]
+    for name, argv, env, error, hint in cases:
+        @case(f"a failed command ends with the cause and a hint: {name}")
+        def _():
+            if "apt" in error and not shutil.which("apt-get"):
+                raise ib.Skip("apt is not installed")
+            p = run(OSBUILDER, *argv, ok=False, cwd=ib.ROOT, env=dict(os.environ, OSBUILDER_CACHE=ib.CACHE, **env))
+            lines = p.stderr.splitlines()
+            assert p.returncode == 1 and len(lines) == 2, p
+            assert lines[0].startswith("osbuilder: ") and error in lines[0] and lines[1].startswith(f"hint: {hint}"), p.stderr
+            assert not os.path.exists(f"{OUT}/never"), name
+
+
 def help_cases():
     @case("help, help COMMAND, --help and --version")
     def _():
@@ -327,6 +370,7 @@ def main():
     ib.CACHE = ib.out_dir("cache")
     progress_cases()
     json_cases()
+    hint_cases()
     help_cases()
     shutil.rmtree(ib.TMP)
     print(f"1..{len(ib.results)}")

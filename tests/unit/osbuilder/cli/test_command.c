@@ -158,6 +158,27 @@ static void test_tables(void **state)
 	assert_null(cli_find("nothing"));
 }
 
+static void test_status_and_hints(void **state)
+{
+	static const int known[] = { -ENOSPC, -EDQUOT, -EROFS, -EMFILE, -ENFILE, -ESTALE };
+	const struct cli_command other = { .failed = 2 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(cli_status(&cmd, 0), 0);
+	assert_int_equal(cli_status(&cmd, 1), 1);
+	assert_int_equal(cli_status(&cmd, -EIO), 1);
+	assert_int_equal(cli_status(&other, -EIO), 2);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		error_sys(&err, known[i], "x");
+		assert_non_null(cli_hint(&err));
+		assert_null(strchr(cli_hint(&err), '\n'));
+	}
+	error_hint(&err, -ENOSPC, "its own");
+	assert_string_equal(cli_hint(&err), "its own");
+	error_sys(&err, -EIO, "x");
+	assert_null(cli_hint(&err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +186,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_status_and_hints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
