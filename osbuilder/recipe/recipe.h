@@ -63,7 +63,7 @@
  *	[[source]]
  *	type = "rpm"
  *	repositories = ["https://..."]  keys = ["keys/..."]  packages = ["bash"]  omit = ["..."]  release = "40"
- *	plain_owners = true			# default false: refuse files that are not root's or have capabilities
+ *	plain_owners = true			# default false: refuse files of users whom no package makes
  *	[[source]]
  *	type = "modules"			# kernel modules; the last word of path is their version
  *	path = "lib/modules/6.1.0-x"
