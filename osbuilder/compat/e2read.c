@@ -257,7 +257,12 @@ int e2read_dir_block(struct e2read *e, uint64_t ino, uint64_t pblk, void *buf, s
 	if (pblk >= ext2fs_blocks_count(e->fs->super))
 		return error_set(err, -EBADMSG, "its block %llu is outside the file system",
 				 (unsigned long long)pblk);
+	/* checks the checksum, too */
 	rc = ext2fs_read_dir_block4(e->fs, pblk, buf, 0, (ext2_ino_t)ino);
+#ifdef WORDS_BIGENDIAN
+	if (!rc) /* that was in this machine's byte order: once more, as it is on disk */
+		rc = io_channel_read_blk64(e->fs->io, pblk, 1, buf);
+#endif
 	return rc ? e2_error(err, rc, "cannot read directory block") : 0;
 }
 
