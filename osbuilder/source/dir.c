@@ -33,6 +33,7 @@ struct walk {
 	size_t n_unreadable;
 	uid_t uid;
 	gid_t gid;
+	char *xattr_list, *xattr_value; /* XATTR_LIST_SIZE and TREE_XATTR_VALUE_MAX bytes */
 };
 
 static size_t seen_slot(const struct seen *v, size_t cap, dev_t dev, ino_t ino)
@@ -91,16 +92,23 @@ static bool xattr_wanted(const char *name)
 	       str_after(name, "security.") || str_after(name, "system.posix_acl_");
 }
 
-/* `fd` is O_PATH: attributes are reached by its name in /proc, which does not follow a symbolic link's target. */
-static int add_xattrs(struct tree_inode *ino, const char *fd_path, struct error *err)
-{
-	_cleanup_free_ char *list = malloc(XATTR_LIST_SIZE);
-	_cleanup_free_ char *value = malloc(TREE_XATTR_VALUE_MAX);
-	ssize_t n;
+/*
+ * What stands for an entry: a descriptor that it was opened with (regular files and directories that can be read), else an O_PATH one,
+ * whose attributes are reached by its name in /proc, which does not follow a symbolic link's target.
+ */
+struct entry {
+	int fd;
+	bool opened;
+	char path[PATH_FD_MAX]; /* of an O_PATH one */
+};
 
-	if (!list || !value)
-		return error_oom(err);
-	n = listxattr(fd_path, list, XATTR_LIST_SIZE);
+static int add_xattrs(const struct walk *w, struct tree_inode *ino, const struct entry *e,
+		      struct error *err)
+{
+	char *list = w->xattr_list, *value = w->xattr_value;
+	ssize_t n = e->opened ? flistxattr(e->fd, list, XATTR_LIST_SIZE)
+			      : listxattr(e->path, list, XATTR_LIST_SIZE);
+
 	if (n < 0)
 		return errno == ENOTSUP || errno == EPERM || errno == EACCES || errno == ENOENT
 			       ? 0
@@ -111,7 +119,8 @@ static int add_xattrs(struct tree_inode *ino, const char *fd_path, struct error 
 
 		if (!xattr_wanted(p))
 			continue;
-		len = getxattr(fd_path, p, value, TREE_XATTR_VALUE_MAX);
+		len = e->opened ? fgetxattr(e->fd, p, value, TREE_XATTR_VALUE_MAX)
+				: getxattr(e->path, p, value, TREE_XATTR_VALUE_MAX);
 		if (len < 0 && errno == ENODATA)
 			continue;
 		if (len < 0)
@@ -163,27 +172,26 @@ static void set_attr(const struct walk *w, const struct stat *st, struct tree_at
 	a->mtime_nsec = (uint32_t)st->st_mtim.tv_nsec;
 }
 
-/* Puts what fd (O_PATH) names into the tree; *ret_descend for directories. */
-static int add_one(struct walk *w, int fd, bool *ret_descend, struct error *err)
+/* Puts it into the tree; *ret_descend for directories. */
+static int add_one(struct walk *w, const struct entry *e, bool *ret_descend, struct error *err)
 {
 	const unsigned flags = TREE_ADD_PARENTS | TREE_ADD_FOLLOW;
 	_cleanup_(blob_release) struct blob content = BLOB_INIT;
 	_cleanup_strbuf_ struct strbuf target = STRBUF_INIT;
 	_cleanup_free_ char *path = image_path(w, w->path.buf);
 	struct tree_attr a = { .content = &content };
-	char fd_path[PATH_FD_MAX];
 	struct tree_node *n;
 	struct stat st;
 	int r;
 
 	if (!path)
 		return error_oom(err);
-	if (fstatat(fd, "", &st, AT_EMPTY_PATH) < 0)
+	if (fstat(e->fd, &st) < 0)
 		return error_sys(err, -errno, "cannot stat");
-	path_of_fd(fd_path, fd);
 	*ret_descend = S_ISDIR(st.st_mode);
 	set_attr(w, &st, &a);
-	if (S_ISREG(st.st_mode) && faccessat(AT_FDCWD, fd_path, R_OK, AT_EACCESS) < 0) {
+	if (S_ISREG(st.st_mode) && !e->opened &&
+	    faccessat(AT_FDCWD, e->path, R_OK, AT_EACCESS) < 0) {
 		note_unreadable(w);
 		return 0;
 	}
@@ -201,7 +209,7 @@ static int add_one(struct walk *w, int fd, bool *ret_descend, struct error *err)
 			return error_oom(err);
 	}
 	if (S_ISLNK(st.st_mode)) {
-		r = read_target(fd, &target, err);
+		r = read_target(e->fd, &target, err);
 		if (r < 0)
 			return r;
 		a.target = target.buf;
@@ -209,34 +217,49 @@ static int add_one(struct walk *w, int fd, bool *ret_descend, struct error *err)
 	r = tree_add(w->tree, path, &a, flags, &n, err);
 	if (r < 0 || w->params->plain)
 		return r;
-	return add_xattrs(n->inode, fd_path, err);
+	return add_xattrs(w, n->inode, e, err);
 }
 
 static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err);
 
-static int walk_entry(struct walk *w, int dirfd, const char *name, unsigned depth,
+/* `type`: the directory's hint. Only what it says to be a regular file or a directory is really opened. */
+static void open_entry(int dirfd, const char *name, unsigned char type, struct entry *e)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+	e->fd = type == DT_REG || type == DT_DIR ? openat(dirfd, name, flags) : -1;
+	e->opened = e->fd >= 0;
+	if (e->opened)
+		return;
+	e->fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (e->fd >= 0)
+		path_of_fd(e->path, e->fd);
+}
+
+static int walk_entry(struct walk *w, int dirfd, const struct dirent *de, unsigned depth,
 		      struct error *err)
 {
 	size_t before = w->path.len;
 	bool descend = false;
-	int fd, r;
+	struct entry e;
+	int r;
 
-	if (strbuf_addf(&w->path, "%s%s", before ? "/" : "", name) < 0)
+	if (strbuf_addf(&w->path, "%s%s", before ? "/" : "", de->d_name) < 0)
 		return error_oom(err);
-	fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES) {
+	open_entry(dirfd, de->d_name, de->d_type, &e);
+	if (e.fd < 0 && errno == EACCES) {
 		note_unreadable(w);
 		r = 0;
-	} else if (fd < 0) {
+	} else if (e.fd < 0) {
 		r = error_sys(err, -errno, "cannot open");
 	} else {
-		r = add_one(w, fd, &descend, err);
+		r = add_one(w, &e, &descend, err);
 	}
 	if (r < 0)
 		error_prefix(err, "'%.300s'", w->path.buf);
 	else if (descend)
-		r = walk_dir(w, fd, depth + 1, err);
-	fd_close(fd);
+		r = walk_dir(w, e.fd, depth + 1, err);
+	fd_close(e.fd);
 	strbuf_setlen(&w->path, before);
 	return r;
 }
@@ -263,7 +286,7 @@ static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err
 	}
 	while (r == 0 && (errno = 0, de = readdir(d)))
 		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, ".."))
-			r = walk_entry(w, fd, de->d_name, depth, err);
+			r = walk_entry(w, fd, de, depth, err);
 	if (r == 0 && errno)
 		r = error_sys(err, -errno, "cannot read directory '%.300s'", w->path.buf);
 	closedir(d);
@@ -273,6 +296,7 @@ static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err
 int source_add_dir(struct tree *t, int dirfd, const struct source_dir_params *p, struct error *err)
 {
 	struct walk w = { .tree = t, .params = p, .path = STRBUF_INIT };
+	struct entry root = { .opened = false };
 	bool descend;
 	int r;
 
@@ -283,7 +307,11 @@ int source_add_dir(struct tree *t, int dirfd, const struct source_dir_params *p,
 		return error_sys(err, -errno, "cannot open the directory");
 	if (tree_keep_fd(t, w.rootfd) < 0)
 		return error_oom(err);
-	r = add_one(&w, w.rootfd, &descend, err);
+	root.fd = w.rootfd;
+	path_of_fd(root.path, root.fd);
+	w.xattr_list = malloc(XATTR_LIST_SIZE);
+	w.xattr_value = malloc(TREE_XATTR_VALUE_MAX);
+	r = w.xattr_list && w.xattr_value ? add_one(&w, &root, &descend, err) : error_oom(err);
 	if (r == 0)
 		r = walk_dir(&w, w.rootfd, 0, err);
 	if (r == 0 && w.n_unreadable == 1)
@@ -294,6 +322,8 @@ int source_add_dir(struct tree *t, int dirfd, const struct source_dir_params *p,
 	for (size_t i = 0; i < w.cap_seen; i++)
 		free(w.seen[i].path);
 	free(w.seen);
+	free(w.xattr_list);
+	free(w.xattr_value);
 	strbuf_release(&w.path);
 	return r;
 }
