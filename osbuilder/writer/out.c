@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 
-#define OUT_CAP	 (1u << 20)
+#define OUT_CAP	 (1u << 18)
 #define SEG_PEEK 64u /* bytes looked at first */
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err)

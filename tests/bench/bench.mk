@@ -3,5 +3,6 @@
 BENCH_ARGS ?=
 .PHONY: bench bench-image
 bench: bench-image
-bench-image: $(H)/bin/osbuilder $(G)/bin/kata-agent
+bench-image: $(H)/bin/osbuilder $(H)/bin/verity-format $(G)/bin/kata-agent
 	$(Q)$(INTEGRATION_ENV) $(PYTHON3) tests/bench/bench_image.py $(BENCH_ARGS)
+$(eval $(call prog,$(H),verity-format,tests/bench/verity_format.c,osbdisk codec base,-lcrypto))

@@ -16,6 +16,7 @@ import tempfile
 
 from pairs import ROWS, Bench
 import rows_writers  # noqa: F401  registers its rows
+import rows_seal  # noqa: F401
 
 ROOM = 3 << 30
 

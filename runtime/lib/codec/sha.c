@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/parse.h"
 
-#define SHA_READ_CHUNK (1u << 18)
+#define SHA_READ_CHUNK (1u << 16)
 
 static const EVP_MD *md_of(enum sha_kind kind)
 {
