@@ -255,7 +255,7 @@ static int apt_run(const struct apt_root *a, const char *program, const struct s
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_strv_ struct strv argv = STRV_INIT, env = STRV_INIT;
 	struct process_params p;
-	const char *said;
+	const char *hint;
 	int status, r;
 
 	if (strv_add(&argv, program) < 0 || strv_add(&argv, "-qq") < 0 ||
@@ -279,8 +279,8 @@ static int apt_run(const struct apt_root *a, const char *program, const struct s
 				  HINT_APT);
 	if (process_exit_code(status) == 0)
 		return 0;
-	said = first_error(text.buf);
-	return error_hint(err, error_set(err, -EIO, "apt: %s", said), hint_of(said));
+	hint = hint_of(text.buf); /* first_error() cuts the text into lines */
+	return error_hint(err, error_set(err, -EIO, "apt: %s", first_error(text.buf)), hint);
 }
 
 /* The part of the URI behind the longest base that it starts with; NULL for none. */
