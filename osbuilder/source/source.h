@@ -55,7 +55,7 @@ struct source_spec {
 	struct strv packages;	  /* deb: names as apt takes them; apk: names, or name>=version */
 	struct strv repositories; /* apk: addresses or directories that hold ARCH/APKINDEX.tar.gz */
 	char *release;		  /* rpm: what $releasever stands for; NULL: none */
-	bool plain_owners; /* rpm: users and groups that no package makes stand for root */
+	bool plain_owners;	  /* rpm: users and groups that no package makes stand for root */
 	struct strv keys; /* apk: public keys (PEM), files relative to the recipe's directory */
 	struct strv
 		omit; /* deb: dependencies that are resolved but not unpacked (dpkg, debconf, ...) */
