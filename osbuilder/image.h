@@ -59,9 +59,11 @@ int image_build(const struct image_build_params *p, struct error *err);
 
 /*
  * Resolves the recipe's packages as image_build() without a lock would, and writes the recipe's lock file. Of the parameters recipe,
- * recipes_dir, arch, choices, cache_dir and offline count. *ret_path is malloc'd: the file.
+ * recipes_dir, arch, choices, cache_dir and offline count. *ret_path is malloc'd: the file. `moved` gets what is not as in the lock file
+ * that was there (lock_moved()); with `check` nothing is written, and -ESTALE says that something moved or that there was no lock file.
  */
-int image_lock(const struct image_build_params *p, char **ret_path, struct error *err);
+int image_lock(const struct image_build_params *p, bool check, char **ret_path,
+	       struct strbuf *moved, struct error *err);
 
 /*
  * Packs a directory into a file system image (no partition table) for a block device: the packed root of a container. The

@@ -117,10 +117,55 @@ static int resolve_all(const struct image_build_params *p, const struct recipe *
 	return 0;
 }
 
-int image_lock(const struct image_build_params *p, char **ret_path, struct error *err)
+/* The lock file that is there; a damaged one counts as none, since it is made anew. 1, or 0 when there is none. */
+static int read_old(const char *path, struct lock *ret, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	_cleanup_lock_ struct lock l = { 0 }, again = { 0 };
+	int r = file_read(AT_FDCWD, path, TOML_MAX_BYTES, &text, err);
+
+	if (r == 0)
+		r = lock_parse(text.buf, text.len, path, ret, err);
+	if (r == -ENOMEM)
+		return r;
+	return r == 0;
+}
+
+static int check_moved(const struct lock *old, const char *path, const struct strbuf *moved,
+		       struct error *err)
+{
+	size_t n = 0;
+
+	if (!old->file)
+		return error_set(err, -ESTALE, "there is no lock file '%s'", path);
+	for (const char *p = moved->buf; p && *p; p++)
+		n += *p == '\n';
+	return n ? error_set(err, -ESTALE, "'%s' is not what the archives have now: %zu change%s",
+			     path, n, n == 1 ? "" : "s")
+		 : 0;
+}
+
+static int write_lock(const struct image_build_params *p, const struct lock *l, const char *path,
+		      struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_lock_ struct lock again = { 0 };
+	int r = lock_to_toml(l, &text, err);
+
+	if (r == 0) /* what the reader would refuse must not be written */
+		r = lock_parse(text.buf, text.len, path, &again, err);
+	if (r == 0)
+		r = file_write_atomic(AT_FDCWD, path, 0644, text.buf, text.len, err);
+	if (r == 0)
+		progress_output(p->progress, &(struct progress_output){ .kind = "lock",
+									.path = path,
+									.size = text.len });
+	return r;
+}
+
+int image_lock(const struct image_build_params *p, bool check, char **ret_path,
+	       struct strbuf *moved, struct error *err)
+{
+	_cleanup_lock_ struct lock l = { 0 }, old = { 0 };
 	_cleanup_recipe_ struct recipe *rc = NULL;
 	_cleanup_free_ char *path = NULL;
 	int r = recipe_load(p->recipe, p->recipes_dir, &rc, err);
@@ -140,15 +185,11 @@ int image_lock(const struct image_build_params *p, char **ret_path, struct error
 		return error_oom(err);
 	r = resolve_all(p, rc, &l, err);
 	if (r == 0)
-		r = lock_to_toml(&l, &text, err);
-	if (r == 0) /* what the reader would refuse must not be written */
-		r = lock_parse(text.buf, text.len, path, &again, err);
+		r = read_old(path, &old, NULL);
+	if (r < 0 || (r > 0 && lock_moved(&old, &l, moved) < 0))
+		return err && err->code ? err->code : error_oom(err);
+	r = check ? check_moved(&old, path, moved, err) : write_lock(p, &l, path, err);
 	if (r == 0)
-		r = file_write_atomic(AT_FDCWD, path, 0644, text.buf, text.len, err);
-	if (r < 0)
-		return r;
-	progress_output(p->progress, &(struct progress_output){
-					     .kind = "lock", .path = path, .size = text.len });
-	*ret_path = steal_ptr(path);
-	return 0;
+		*ret_path = steal_ptr(path);
+	return r;
 }

@@ -250,3 +250,53 @@ int lock_check(const struct lock *l, const struct lock_source *ls, const struct 
 			 "the recipe asks for something else than '%s' was made for:%.600s",
 			 l->file, what.buf);
 }
+
+static int put_moved(struct strbuf *out, char sign, const struct lock_package *p, bool with_hash)
+{
+	return strbuf_addf(out, "%c %s %s %s%s%s\n", sign, p->name, p->version, p->arch,
+			   with_hash ? " sha256:" : "", with_hash ? p->sha256 : "");
+}
+
+/* Both are sorted by name and architecture. */
+static int packages_moved(const struct lock_packages *from, const struct lock_packages *to,
+			  struct strbuf *out)
+{
+	size_t i = 0, k = 0;
+	int r = 0;
+
+	while (r == 0 && (i < from->n || k < to->n)) {
+		const struct lock_package *a = i < from->n ? &from->v[i] : NULL;
+		const struct lock_package *b = k < to->n ? &to->v[k] : NULL;
+		int c = !a ? 1 : !b ? -1 : by_name(a, b);
+		bool same = c == 0 && str_eq(a->version, b->version);
+
+		if (c < 0 || (c == 0 && !str_eq(a->sha256, b->sha256)))
+			r = put_moved(out, '-', a, same);
+		if (r == 0 && (c > 0 || (c == 0 && !str_eq(a->sha256, b->sha256))))
+			r = put_moved(out, '+', b, same);
+		i += c <= 0;
+		k += c >= 0;
+	}
+	return r;
+}
+
+int lock_moved(const struct lock *from, const struct lock *to, struct strbuf *out)
+{
+	static const struct lock_source none = { 0 };
+	const size_t n = from->n > to->n ? from->n : to->n;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct lock_source *a = i < from->n ? &from->sources[i] : &none;
+		const struct lock_source *b = i < to->n ? &to->sources[i] : &none;
+
+		r = packages_moved(&a->resolved, &b->resolved, out);
+		if (r < 0 || str_eq(a->digest, b->digest))
+			continue;
+		if (a->digest)
+			r = strbuf_addf(out, "- %s %s\n", a->path, a->digest);
+		if (r == 0 && b->digest)
+			r = strbuf_addf(out, "+ %s %s\n", b->path, b->digest);
+	}
+	return r;
+}

@@ -100,6 +100,11 @@ struct lock_source *lock_add_source(struct lock *l, const struct source_spec *s)
 /* `name` stands for the text in messages. -EINVAL, -EFBIG, -ENOMEM. */
 int lock_parse(const char *text, size_t len, const char *name, struct lock *ret, struct error *err);
 int lock_to_toml(const struct lock *l, struct strbuf *out, struct error *err);
+/*
+ * What moved from one lock file to another of the same recipe: lines "- bash 5.2.15-2+b7 amd64", "+ bash 5.2.15-2+b8 amd64", or of an image
+ * its path and digest; sorted as the lock files are. A package of the same version with other content has its hash in the line, too.
+ */
+int lock_moved(const struct lock *from, const struct lock *to, struct strbuf *out);
 /* -ESTALE with a list of what differs when the lock was made for other wishes than those of this source. */
 int lock_check(const struct lock *l, const struct lock_source *ls, const struct source_spec *s,
 	       struct error *err);

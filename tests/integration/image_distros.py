@@ -308,6 +308,9 @@ def drift_cases():
         os.unlink(f"{repo.dir}/repo/lib-1.0-1.noarch.rpm")
         repo.add("lib", "1.1").finish()
         build(d, cache)  # the cache has them
+        p = osbuilder("lock", d, cache, "--check", ok=False)
+        assert p.returncode == 1 and p.stdout == "- lib 1.0-1 noarch\n+ lib 1.1-1 noarch\n", p.stdout
+        expect(p.stderr, "lock-x86_64.toml' is not what the archives have now: 2 changes")
         said, _ = build(d, new_cache(), ok=False)
         expect(said, "source rpm: 1 package cannot be had as wanted: lib 1.0-1 noarch (")
         said, _ = build(d, new_cache(), "--offline", ok=False)

@@ -175,6 +175,31 @@ static void test_check_kinds(void **state)
 	strv_release(&s.packages);
 }
 
+static void test_moved(void **state)
+{
+	static const char before[] = HEAD RPM "resolved = [\n" PKG("a", "noarch", "")
+		PKG("b", "noarch", "") PKG("d", "noarch", "") "]\n" OCI DIGEST;
+	static const char after[] = HEAD RPM "resolved = [\n" PKG("a", "noarch", "")
+		PKG("c", "noarch", "") PKG("d", "noarch", "") "]\n" OCI "digest = \"sha256:ff\"\n";
+	_cleanup_lock_ struct lock x = { 0 }, y = { 0 };
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(parse(before, &x, &err), 0);
+	assert_int_equal(parse(after, &y, &err), 0);
+	assert_int_equal(lock_moved(&x, &x, &out), 0);
+	assert_int_equal(out.len, 0);
+	y.sources[0].resolved.v[2].sha256[0] = 'f'; /* the same version, another file */
+	assert_int_equal(lock_moved(&x, &y, &out), 0);
+	assert_string_equal(
+		out.buf,
+		"- b 1:2+3 noarch\n+ c 1:2+3 noarch\n"
+		"- d 1:2+3 noarch sha256:" HEX64 "\n"
+		"+ d 1:2+3 noarch sha256:f0112233445566778899aabbccddeeff001122334455667788"
+		"99aabbccddeeff\n"
+		"- dir/image sha256:" HEX64 "\n+ dir/image sha256:ff\n");
+}
+
 /* A mirror that apt hides (mirror+file:) has no path that another machine could use. */
 static void test_no_path(void **state)
 {
@@ -193,9 +218,10 @@ static void test_no_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_reject),
-		cmocka_unit_test(test_check),	   cmocka_unit_test(test_no_path),
-		cmocka_unit_test(test_kinds),	   cmocka_unit_test(test_check_kinds),
+		cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_reject),
+		cmocka_unit_test(test_check),	    cmocka_unit_test(test_no_path),
+		cmocka_unit_test(test_kinds),	    cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_check_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
