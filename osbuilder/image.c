@@ -37,7 +37,8 @@ struct build {
 	struct output image, initrd;
 	struct sbom *sbom; /* of the tree; one for image and initrd */
 	struct sbom_out image_sbom, initrd_sbom;
-	enum writer_compression initrd_compression;
+	enum writer_compression compression, initrd_compression;
+	bool dax; /* the image has the DAX header */
 	bool measured;
 	struct measure measure;
 	struct dir_out rootfs;
@@ -84,6 +85,30 @@ static int check_wanted(const struct build *b, struct error *err)
 	return 0;
 }
 
+/* File system, its compression, and whether it can have the DAX header. */
+static int check_filesystem(struct build *b, struct error *err)
+{
+	const char *name = b->p->compression ? b->p->compression : b->recipe->compression;
+	const struct writer_ops *w = writer_find(b->m.filesystem);
+	int r;
+
+	if (w != &writer_ext4 && w != &writer_erofs)
+		return error_set(err, -EINVAL, "unknown file system '%s'", b->m.filesystem);
+	r = writer_compression(w, name, &b->compression, err);
+	if (r < 0)
+		return r;
+	b->dax = b->recipe->dax && !b->p->no_dax;
+	if (b->compression == WRITER_PLAIN || !b->dax)
+		return 0;
+	if (b->recipe->dax_given)
+		return error_set(err, -EINVAL,
+				 "recipe '%s' wants image.dax, but what %s compressed cannot be "
+				 "mapped: --no-dax is missing",
+				 b->recipe->name, name);
+	b->dax = false;
+	return 0;
+}
+
 static int open_inputs(struct build *b, struct error *err)
 {
 	const struct image_build_params *p = b->p;
@@ -115,9 +140,9 @@ static int open_inputs(struct build *b, struct error *err)
 			       &b->initrd_compression, err);
 	if (r < 0)
 		return error_prefix(err, "initrd");
-	if (!writer_find(b->m.filesystem) || str_eq(b->m.filesystem, "cpio") ||
-	    str_eq(b->m.filesystem, "tar"))
-		return error_set(err, -EINVAL, "unknown file system '%s'", b->m.filesystem);
+	r = check_filesystem(b, err);
+	if (r < 0)
+		return r;
 	b->m.epoch = p->epoch;
 	b->measured = p->image_out && (p->measured || b->recipe->measured);
 	if (p->measured && !p->image_out)
@@ -188,12 +213,13 @@ static int make_tree(struct build *b, struct error *err)
 
 static int write_image(struct build *b, struct error *err)
 {
-	const bool dax = b->recipe->dax && !b->p->no_dax;
+	const bool dax = b->dax;
 	const uint64_t free_mib =
 		b->p->free_mib < 0 ? b->recipe->free_mib : (uint64_t)b->p->free_mib;
 	const struct writer_ops *w = writer_find(b->m.filesystem);
 	struct writer_params wp = { .epoch = b->p->epoch,
 				    .label = "kata-root",
+				    .compression = b->compression,
 				    .progress = b->p->progress,
 				    .free_bytes = free_mib << 20 };
 	struct disk_params dp = { .dax = dax, .align = b->p->align_mib << 20 };

@@ -24,10 +24,12 @@ struct image_build_params {
 		*agent; /* path of the agent binary; not looked at when the recipe has no agent */
 	const char *arch;
 	const char *image_out, *initrd_out, *rootfs_out,
-		*tar_out;		/* at least one; NULL: not wanted */
-	const char *filesystem;		/* overrides the recipe's; may be NULL */
-	const char *cache_dir;		/* any path; made absolute */
-	int64_t epoch;			/* SOURCE_DATE_EPOCH */
+		*tar_out;	/* at least one; NULL: not wanted */
+	const char *filesystem; /* overrides the recipe's; may be NULL */
+	const char *cache_dir;	/* any path; made absolute */
+	int64_t epoch;		/* SOURCE_DATE_EPOCH */
+	const char *
+		compression; /* of the image's erofs: "none", "lz4"; NULL: the recipe's. LZ4 leaves the DAX header out */
 	const char *initrd_compression; /* "none", "gzip", "zstd"; NULL: the recipe's */
 	bool offline;
 	enum lock_use lock;

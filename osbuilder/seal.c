@@ -25,8 +25,11 @@
 #define SB_LABEL     120
 #define SB_FREE_HI   344
 #define EROFS_LABEL  64 /* volume_name of struct erofs_super_block */
-#define LABEL_MAX    15
-#define MIB	     (UINT64_C(1) << 20)
+#define EROFS_INCOMPAT \
+	80 /* feature_incompat; the bit is ..._ZERO_PADDING, which writer_erofs sets with LZ4 */
+#define EROFS_LZ4 1u
+#define LABEL_MAX 15
+#define MIB	  (UINT64_C(1) << 20)
 
 struct seal {
 	const struct image_seal_params *p;
@@ -36,6 +39,7 @@ struct seal {
 	int agent_fd, image_fd;
 	char label[LABEL_MAX + 1];
 	uint64_t free_bytes;
+	enum writer_compression compression; /* of the file system */
 	struct output out;
 	struct measure measure;
 	struct sbom *sbom;
@@ -92,6 +96,8 @@ static int read_params(struct seal *s, struct error *err)
 	if (r < 0)
 		return error_sys(err, r, "'%s'", s->p->path);
 	memcpy(s->label, sb + (ext4 ? SB_LABEL : EROFS_LABEL), LABEL_MAX);
+	if (!ext4 && le_get32(sb + EROFS_INCOMPAT) & EROFS_LZ4)
+		s->compression = WRITER_LZ4;
 	if (ext4) {
 		uint64_t blocks = le_get32(sb + SB_FREE_LO) | (uint64_t)le_get32(sb + SB_FREE_HI)
 								      << 32;
@@ -176,6 +182,7 @@ static int write_disk(struct seal *s, struct error *err)
 	const struct writer_ops *w = writer_find(s->m.filesystem);
 	struct writer_params wp = { .epoch = s->m.epoch,
 				    .label = s->label,
+				    .compression = s->compression,
 				    .progress = s->p->progress,
 				    .free_bytes = s->free_bytes };
 	struct disk_params dp = { .dax = s->source.dax, .align = alignment(s) };

@@ -2,7 +2,7 @@
 #
 # Building the programs.
 DEPS_BUILD := gcc libc6-dev make pkg-config protobuf-c-compiler libprotobuf-dev libprotobuf-c-dev libarchive-dev \
-	libext2fs-dev comerr-dev zlib1g-dev libdeflate-dev libzstd-dev libxxhash-dev libelf-dev libssl-dev libjansson-dev libseccomp-dev
+	libext2fs-dev comerr-dev zlib1g-dev libdeflate-dev libzstd-dev liblz4-dev libxxhash-dev libelf-dev libssl-dev libjansson-dev libseccomp-dev
 # Cross-building the agent. C library and other libraries come from guest-agent/sysroot.
 DEPS_CROSS := gcc-aarch64-linux-gnu gcc-powerpc64le-linux-gnu gcc-s390x-linux-gnu
 # Building the guest kernel (libssl-dev and libelf-dev are above).

@@ -58,6 +58,8 @@ static const struct cli_option options[] = {
 	  CLI_STRING(struct build_args, r.p.tar_out) },
 	{ "fs", "ext4|erofs", "file system of the image (default: the recipe's)",
 	  CLI_STRING(struct build_args, r.p.filesystem) },
+	{ "erofs-compression", "NAME", "none or lz4, which excludes DAX (default: the recipe's)",
+	  CLI_STRING(struct build_args, r.p.compression) },
 	{ "free-mib", "N", "room beyond the content, ext4 (default: the recipe's)", set_free },
 	{ "align-mib", "N", "size of the image is a multiple of it (default: 128; without DAX 1)",
 	  set_align },

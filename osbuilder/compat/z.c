@@ -3,14 +3,17 @@
 
 #include <limits.h>
 #include <libdeflate.h>
+#include <lz4.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <string.h>
 #include "base/alloc.h"
 
 #define Z_OUT_SIZE (256u << 10)
 
 struct z_packer {
-	struct libdeflate_compressor *deflate; /* one of the two */
+	enum z_kind kind;
+	struct libdeflate_compressor *deflate;
 	ZSTD_CCtx *zstd;
 	void *out;
 	size_t cap;
@@ -44,18 +47,19 @@ static ZSTD_CCtx *zstd_new(int level)
 int z_packer_new(enum z_kind kind, int level, struct z_packer **ret, struct error *err)
 {
 	_cleanup_(z_packer_freep) struct z_packer *z = NULL;
-	int r = check_level(kind, &level, err);
+	int r = kind == Z_LZ4_BLOCKS ? 0 : check_level(kind, &level, err);
 
 	if (r < 0)
 		return r;
 	z = new0(struct z_packer);
 	if (!z)
 		return error_oom(err);
+	z->kind = kind;
 	if (kind == Z_GZIP)
 		z->deflate = libdeflate_alloc_compressor(level);
-	else
+	else if (kind == Z_ZSTD)
 		z->zstd = zstd_new(level);
-	if (!z->deflate && !z->zstd)
+	if (kind == Z_GZIP ? !z->deflate : kind == Z_ZSTD && !z->zstd)
 		return error_oom(err);
 	*ret = steal_ptr(z);
 	return 0;
@@ -72,12 +76,67 @@ void z_packer_free(struct z_packer *z)
 	free(z);
 }
 
+/* Pieces of the input that LZ4 makes fit into a block are at most this long: one match brings 255 bytes of output a byte. */
+#define LZ4_PIECE_MAX (1u << 20)
+
+static void put_le32(uint8_t *b, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		b[i] = (uint8_t)(v >> 8 * i);
+}
+
+/* One piece of at most `len` bytes into the zeroed block; how much it is, with Z_LZ4_PLAIN. */
+static uint32_t lz4_piece(const uint8_t *in, size_t len, uint8_t *block)
+{
+	int used = (int)MIN(len, (size_t)LZ4_PIECE_MAX);
+	int n = len > Z_LZ4_BLOCK
+			? LZ4_compress_destSize((const char *)in, (char *)block, &used, Z_LZ4_BLOCK)
+			: 0;
+
+	if (n > 0 && used > (int)Z_LZ4_BLOCK) {
+		memmove(block + Z_LZ4_BLOCK - n, block, (size_t)n);
+		memset(block, 0, Z_LZ4_BLOCK - (size_t)n);
+		return (uint32_t)used;
+	}
+	used = (int)MIN(len, (size_t)Z_LZ4_BLOCK);
+	memcpy(block, in, (size_t)used);
+	memset(block + used, 0, Z_LZ4_BLOCK - (size_t)used);
+	return (uint32_t)used | Z_LZ4_PLAIN;
+}
+
+static size_t lz4_blocks(const uint8_t *in, size_t len, uint8_t *out)
+{
+	const size_t max = (len + Z_LZ4_BLOCK - 1) / Z_LZ4_BLOCK;
+	uint8_t *blocks = out + 4 + 4 * max;
+	uint32_t n = 0;
+
+	for (size_t at = 0; at < len; n++) {
+		uint32_t piece = lz4_piece(in + at, len - at, blocks + (size_t)n * Z_LZ4_BLOCK);
+
+		put_le32(out + 4 + 4 * (size_t)n, piece);
+		at += piece & ~Z_LZ4_PLAIN;
+	}
+	put_le32(out, n);
+	memmove(out + 4 + 4 * (size_t)n, blocks, (size_t)n * Z_LZ4_BLOCK);
+	return 4 + (size_t)n * (4 + Z_LZ4_BLOCK);
+}
+
+static size_t bound_of(const struct z_packer *z, size_t len)
+{
+	switch (z->kind) {
+	case Z_GZIP:
+		return libdeflate_gzip_compress_bound(z->deflate, len);
+	case Z_ZSTD:
+		return ZSTD_compressBound(len);
+	default: /* no piece but the last is shorter than a block */
+		return 4 + (len + Z_LZ4_BLOCK - 1) / Z_LZ4_BLOCK * (4 + Z_LZ4_BLOCK);
+	}
+}
+
 int z_pack(struct z_packer *z, const void *in, size_t len, const void **ret_out, size_t *ret_len,
 	   struct error *err)
 {
-	size_t bound = z->deflate ? libdeflate_gzip_compress_bound(z->deflate, len)
-				  : ZSTD_compressBound(len);
-	size_t n;
+	size_t bound = bound_of(z, len), n;
 
 	if (bound > z->cap) {
 		void *p = realloc(z->out, bound);
@@ -87,11 +146,13 @@ int z_pack(struct z_packer *z, const void *in, size_t len, const void **ret_out,
 		z->out = p;
 		z->cap = bound;
 	}
-	if (z->deflate)
+	if (z->kind == Z_GZIP)
 		n = libdeflate_gzip_compress(z->deflate, in, len, z->out, z->cap);
+	else if (z->kind == Z_LZ4_BLOCKS)
+		n = lz4_blocks(in, len, z->out);
 	else
 		n = ZSTD_compress2(z->zstd, z->out, z->cap, in, len);
-	if (z->zstd && ZSTD_isError(n))
+	if (z->kind == Z_ZSTD && ZSTD_isError(n))
 		return error_set(err, -EIO, "compress %zu bytes: %s", len, ZSTD_getErrorName(n));
 	if (!n)
 		return error_set(err, -EIO, "compress %zu bytes: no room in the output", len);
@@ -216,4 +277,14 @@ void z_stream_free(struct z_stream_out *z)
 	else
 		deflateEnd(&z->z);
 	free(z);
+}
+
+int z_lz4_unpack(const void *in, size_t len, void *out, size_t out_len)
+{
+	if (len > INT_MAX || out_len > INT_MAX)
+		return -EBADMSG;
+	return LZ4_decompress_safe_partial(in, out, (int)len, (int)out_len, (int)out_len) ==
+			       (int)out_len
+		       ? 0
+		       : -EBADMSG;
 }

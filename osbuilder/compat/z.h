@@ -11,9 +11,16 @@
  * and checksum by libzstd. Headers carry no time and no name, and no thread is started, so the same bytes and level give the same
  * output (with one version of the library). z.c sees those libraries' headers for it.
  *
+ * Z_LZ4_BLOCKS is for erofs (writer/erofs_lz4.c): LZ4 blocks of liblz4, each in Z_LZ4_BLOCK bytes. What z_pack() gives is le32 n, then n
+ * times le32, then n times Z_LZ4_BLOCK bytes: for each piece of the input in turn how long it is, with Z_LZ4_PLAIN when it is there as
+ * it is, and the block. A compressed piece is longer than Z_LZ4_BLOCK and lies at the end of its block, zeros in front; a plain one is
+ * Z_LZ4_BLOCK long, but for the last, and lies at the begin. No levels, no streams.
+ *
  * Levels: gzip 1 to 12 (a stream uses at most zlib's 9), zstd 1 to 19, so that no window is over the 8 MiB that every reader takes.
  */
-enum z_kind { Z_GZIP, Z_ZSTD };
+enum z_kind { Z_GZIP, Z_ZSTD, Z_LZ4_BLOCKS };
+#define Z_LZ4_BLOCK 4096u
+#define Z_LZ4_PLAIN 0x80000000u
 /* What is used for level 0: 6, which libdeflate makes smaller than gzip -9 in a tenth of the time; 3, as the zstd program does. */
 #define Z_GZIP_LEVEL 6
 #define Z_ZSTD_LEVEL 3
@@ -43,5 +50,8 @@ static inline void z_stream_freep(struct z_stream_out **z)
 {
 	z_stream_free(*z);
 }
+
+/* One LZ4 block that unpacks to exactly out_len bytes. -EBADMSG when it does not. */
+int z_lz4_unpack(const void *in, size_t len, void *out, size_t out_len);
 
 #endif

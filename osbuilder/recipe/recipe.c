@@ -53,6 +53,7 @@ void recipe_free(struct recipe *r)
 	recipe_guest_release(r);
 	free(r->filesystem);
 	free(r->initrd_compression);
+	free(r->compression);
 	fd_close(r->dirfd);
 	free(r);
 }
@@ -94,6 +95,28 @@ static int read_items(struct toml_value *root, const char *key, const char *path
 	return 0;
 }
 
+static int read_compression(struct toml_value *root, struct recipe *rc, struct error *err)
+{
+	const struct toml_value *at = toml_find(root, "image.compression");
+	int r = recipe_get_str(root, "image.compression", &rc->compression, err);
+
+	if (r == 0) {
+		rc->compression = strdup("none");
+		return rc->compression ? 0 : error_oom(err);
+	}
+	if (r < 0 || str_eq(rc->compression, "none"))
+		return r;
+	if (!str_eq(rc->compression, "lz4"))
+		return toml_fail(at, err, "unknown compression '%s' (none and lz4 are known)",
+				 rc->compression);
+	if (!str_eq(rc->filesystem, "erofs"))
+		return toml_fail(at, err, "only erofs can be compressed");
+	if (rc->dax_given && rc->dax)
+		return toml_fail(at, err,
+				 "what is compressed cannot be mapped: it excludes image.dax");
+	return 0;
+}
+
 static int read_image(struct toml_value *root, struct recipe *rc, struct error *err)
 {
 	int64_t free_mib = 0;
@@ -109,6 +132,9 @@ static int read_image(struct toml_value *root, struct recipe *rc, struct error *
 	rc->free_mib = (uint64_t)free_mib;
 	if (r >= 0)
 		r = toml_get_bool(root, "image.dax", &rc->dax, err);
+	rc->dax_given = r > 0;
+	if (r >= 0)
+		r = read_compression(root, rc, err);
 	if (r >= 0)
 		r = toml_get_bool(root, "image.measured", &rc->measured, err);
 	if (r >= 0)

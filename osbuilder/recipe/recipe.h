@@ -40,6 +40,7 @@
  *	[image]
  *	filesystem = "ext4"			# or "erofs"; default ext4
  *	free_mib = 16				# room beyond the content (ext4); default 0
+ *	compression = "none"			# or "lz4" (erofs; without the DAX header); default none
  *	dax = true				# the DAX header, see disk/disk.h; default true
  *	measured = true				# a dm-verity partition, see disk/verity_seal.h; default false
  *
@@ -150,7 +151,9 @@ struct recipe {
 	bool confidential;
 	char *filesystem;
 	uint64_t free_mib;
+	char *compression; /* "none", "lz4" */
 	bool dax, measured;
+	bool dax_given;		  /* the recipe says so, it is not the default */
 	char *initrd_compression; /* "none", "gzip", "zstd" */
 	bool initrd_drop_xattrs;
 	struct source_spec *sources;

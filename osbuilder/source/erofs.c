@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "source/fsread.h"
+#include "source/erofs_priv.h"
 
 #include <string.h>
 
@@ -15,56 +15,30 @@
  * root_nid, 24 le64 build_time, 32 le32 build_time_nsec, 36 le32 blocks, 40 le32 meta_blkaddr, 44 le32 xattr_blkaddr, 80 le32
  * feature_incompat, 86 le16 extra_devices, 91 u8 xattr_prefix_count.
  */
-#define SB_POS		  1024u
-#define SB_SIZE		  128u
-#define MAGIC		  0xe0f5e1e2u
-#define COMPAT_SB_CHKSUM  0x1u
-#define INCOMPAT_ZERO_PAD 0x1u /* of compressed data */
-#define INCOMPAT_CHUNKED  0x4u
-#define INCOMPAT_KNOWN_BITS                                                                       \
-	(INCOMPAT_ZERO_PAD | 0x2u /* COMPR_CFGS */ | INCOMPAT_CHUNKED | 0x8u /* DEVICE_TABLE */ | \
-	 0x10u /* FRAGMENTS */ | 0x20u /* DEDUPE */)
+#define SB_POS		 1024u
+#define SB_SIZE		 128u
+#define MAGIC		 0xe0f5e1e2u
+#define COMPAT_SB_CHKSUM 0x1u
+#define INCOMPAT_KNOWN_BITS                                                                   \
+	(EROFS_INCOMPAT_ZERO_PADDING | EROFS_INCOMPAT_BIG_PCLUSTER | EROFS_INCOMPAT_CHUNKED | \
+	 EROFS_INCOMPAT_DEVICES | EROFS_INCOMPAT_PACKED | EROFS_INCOMPAT_FRAGMENTS)
 
 /* i_format: bit 0 extended (64 bytes, else 32), bits 1-3 data layout. */
-#define LAYOUT_PLAIN	   0u
-#define LAYOUT_COMPRESSED1 1u
-#define LAYOUT_INLINE	   2u
-#define LAYOUT_COMPRESSED3 3u
-#define LAYOUT_CHUNKED	   4u
-#define CHUNK_BITS_MASK	   0x1fu
-#define CHUNK_INDEXES	   0x20u /* entries of 8 bytes with a device number */
-#define CHUNK_BITS_MAX	   40u	 /* of bytes: more than any file may have */
-#define NULL_ADDR	   UINT32_MAX
+#define CHUNK_BITS_MASK	  0x1fu
+#define CHUNK_INDEXES	  0x20u /* entries of 8 bytes with a device number */
+#define CHUNK_BITS_MAX	  40u	/* of bytes: more than any file may have */
+#define NULL_ADDR	  UINT32_MAX
 
-#define SLOT		   32u
-#define DIRENT_SIZE	   12u
-#define XATTR_HEAD	   12u
-#define XATTR_ENTRY	   4u
-#define XATTR_SHARED_MAX   255u
-#define XATTR_LONG_PREFIX  0x80u
-#define BLOCK_MAX	   65536u
+#define SLOT		  32u
+#define DIRENT_SIZE	  12u
+#define XATTR_HEAD	  12u
+#define XATTR_ENTRY	  4u
+#define XATTR_SHARED_MAX  255u
+#define XATTR_LONG_PREFIX 0x80u
+#define BLOCK_MAX	  65536u
 
-struct inode {
-	uint64_t pos, size;
-	uint32_t head;			    /* 32 or 64 */
-	uint32_t layout, mode, uid, gid, u; /* u: i_u */
-	int64_t mtime;
-	uint32_t mtime_nsec;
-	uint32_t xattr_size; /* behind the inode */
-};
-
-struct erofs {
-	unsigned bits;	 /* of a block */
-	uint64_t meta;	 /* byte position of node id 0 */
-	uint64_t xattrs; /* byte position of shared attributes */
-	uint64_t root;
-	int64_t build_time;
-	uint32_t build_nsec;
-	struct inode in; /* of the last read_inode() */
-	uint64_t in_ino;
-};
-
-static int parse_inode(const struct erofs *e, const uint8_t *b, struct inode *in, struct error *err)
+static int parse_inode(const struct erofs_fs *e, const uint8_t *b, struct erofs_inode_info *in,
+		       struct error *err)
 {
 	uint16_t format = le_get16(b), icount = le_get16(b + 2);
 
@@ -72,10 +46,7 @@ static int parse_inode(const struct erofs *e, const uint8_t *b, struct inode *in
 	in->layout = format >> 1 & 7;
 	if (format & ~0xfu)
 		return error_set(err, -EBADMSG, "inode of the unknown format 0x%x", format);
-	if (in->layout == LAYOUT_COMPRESSED1 || in->layout == LAYOUT_COMPRESSED3)
-		return error_set(err, -ENOTSUP,
-				 "is compressed; only uncompressed erofs can be read");
-	if (in->layout > LAYOUT_CHUNKED)
+	if (in->layout > EROFS_LAYOUT_CHUNKED)
 		return error_set(err, -EBADMSG, "inode of the unknown layout %u", in->layout);
 	in->mode = le_get16(b + 4);
 	in->u = le_get32(b + 16);
@@ -98,9 +69,10 @@ static int parse_inode(const struct erofs *e, const uint8_t *b, struct inode *in
 	return 0;
 }
 
-static int read_inode(struct fsread *f, uint64_t ino, struct inode **ret, struct error *err)
+static int read_inode(struct fsread *f, uint64_t ino, struct erofs_inode_info **ret,
+		      struct error *err)
 {
-	struct erofs *e = f->data;
+	struct erofs_fs *e = f->data;
 	uint8_t b[64] = { 0 };
 	int r;
 
@@ -108,7 +80,7 @@ static int read_inode(struct fsread *f, uint64_t ino, struct inode **ret, struct
 	if (e->in_ino == ino + 1)
 		return 0;
 	e->in_ino = 0;
-	e->in = (struct inode){ 0 };
+	e->in = (struct erofs_inode_info){ 0 };
 	if (ino > (f->size - e->meta) / SLOT)
 		return error_set(err, -EBADMSG, "its inode %llu is outside the file system",
 				 (unsigned long long)ino);
@@ -123,10 +95,10 @@ static int read_inode(struct fsread *f, uint64_t ino, struct inode **ret, struct
 	return r;
 }
 
-static int map_chunks(struct fsread *f, const struct inode *in, struct fsread_runs *runs,
+static int map_chunks(struct fsread *f, const struct erofs_inode_info *in, struct fsread_runs *runs,
 		      struct error *err)
 {
-	const struct erofs *e = f->data;
+	const struct erofs_fs *e = f->data;
 	unsigned bits = (in->u & CHUNK_BITS_MASK) + e->bits;
 	uint32_t unit = in->u & CHUNK_INDEXES ? 8 : 4;
 	uint64_t n, at = in->pos + in->head + in->xattr_size;
@@ -161,16 +133,16 @@ static int map_chunks(struct fsread *f, const struct inode *in, struct fsread_ru
 }
 
 /* Where the data of a file, directory or link is. */
-static int map_data(struct fsread *f, const struct inode *in, struct fsread_runs *runs,
+static int map_data(struct fsread *f, const struct erofs_inode_info *in, struct fsread_runs *runs,
 		    struct error *err)
 {
-	const struct erofs *e = f->data;
+	const struct erofs_fs *e = f->data;
 	uint64_t full = in->size, tail = in->pos + in->head + in->xattr_size;
 	int r = 0;
 
-	if (in->layout == LAYOUT_CHUNKED)
+	if (in->layout == EROFS_LAYOUT_CHUNKED)
 		return map_chunks(f, in, runs, err);
-	if (in->layout == LAYOUT_INLINE)
+	if (in->layout == EROFS_LAYOUT_INLINE)
 		full = in->size >> e->bits << e->bits;
 	if (full)
 		r = fsread_add_run(f, runs, 0, (uint64_t)in->u << e->bits, full, in->size, err);
@@ -181,16 +153,22 @@ static int map_data(struct fsread *f, const struct inode *in, struct fsread_runs
 	return fsread_add_run(f, runs, full, tail, in->size - full, in->size, err);
 }
 
-static int load_content(struct fsread *f, const struct inode *in, struct blob *ret,
+static int load_content(struct fsread *f, const struct erofs_inode_info *in, struct blob *ret,
 			struct error *err)
 {
 	_cleanup_(fsread_runs_release) struct fsread_runs runs = { 0 };
-	int r = map_data(f, in, &runs, err);
+	int r;
 
+	if (in->layout == EROFS_LAYOUT_FULL || in->layout == EROFS_LAYOUT_COMPACT)
+		return S_ISREG(in->mode)
+			       ? erofs_z_content(f, f->data, in, ret, err)
+			       : error_set(err, -ENOTSUP, "is compressed, and no regular file");
+	r = map_data(f, in, &runs, err);
 	return r < 0 ? r : fsread_content(f, &runs, in->size, ret, err);
 }
 
-static int load_target(struct fsread *f, const struct inode *in, char **ret, struct error *err)
+static int load_target(struct fsread *f, const struct erofs_inode_info *in, char **ret,
+		       struct error *err)
 {
 	_cleanup_(blob_release) struct blob b = BLOB_INIT;
 	_cleanup_free_ char *s = NULL;
@@ -213,7 +191,7 @@ static int load_target(struct fsread *f, const struct inode *in, char **ret, str
 
 static int erofs_inode(struct fsread *f, uint64_t ino, struct fsread_inode *ret, struct error *err)
 {
-	struct inode *in;
+	struct erofs_inode_info *in;
 	int r = read_inode(f, ino, &in, err);
 
 	if (r < 0)
@@ -272,7 +250,7 @@ static int set_xattr(struct tree_inode *to, const uint8_t *b, size_t room, size_
 
 static int shared_xattr(struct fsread *f, struct tree_inode *to, uint32_t id, struct error *err)
 {
-	const struct erofs *e = f->data;
+	const struct erofs_fs *e = f->data;
 	uint64_t pos = e->xattrs + (uint64_t)id * 4;
 	_cleanup_free_ uint8_t *b = NULL;
 	uint8_t head[XATTR_ENTRY];
@@ -291,7 +269,7 @@ static int shared_xattr(struct fsread *f, struct tree_inode *to, uint32_t id, st
 
 static int erofs_xattrs(struct fsread *f, uint64_t ino, struct tree_inode *to, struct error *err)
 {
-	struct inode *in;
+	struct erofs_inode_info *in;
 	_cleanup_free_ uint8_t *b = NULL;
 	size_t at, used, shared;
 	int r = read_inode(f, ino, &in, err);
@@ -347,11 +325,11 @@ static int read_dir_block(struct fsread *f, const uint8_t *b, size_t len, struct
 
 static int erofs_dir(struct fsread *f, uint64_t ino, struct error *err)
 {
-	const struct erofs *e = f->data;
+	const struct erofs_fs *e = f->data;
 	_cleanup_(blob_release) struct blob data = BLOB_INIT;
 	_cleanup_free_ uint8_t *b = NULL;
 	size_t block = (size_t)1 << e->bits;
-	struct inode *in;
+	struct erofs_inode_info *in;
 	uint64_t size;
 	int r = read_inode(f, ino, &in, err);
 
@@ -395,7 +373,7 @@ static int check_sum(const struct fsread *f, const uint8_t *sb, unsigned bits, s
 	return 0;
 }
 
-static int read_super(struct fsread *f, struct erofs *e, struct error *err)
+static int read_super(struct fsread *f, struct erofs_fs *e, struct error *err)
 {
 	uint8_t sb[SB_SIZE];
 	int r = fsread_bytes(f, SB_POS, sb, sizeof(sb), err);
@@ -407,9 +385,10 @@ static int read_super(struct fsread *f, struct erofs *e, struct error *err)
 	e->bits = sb[12];
 	if (e->bits < 9 || e->bits > 16)
 		return error_set(err, -EBADMSG, "blocks of 2^%u bytes", e->bits);
-	if (le_get32(sb + 80) & ~INCOMPAT_KNOWN_BITS)
+	e->incompat = le_get32(sb + 80);
+	if (e->incompat & ~INCOMPAT_KNOWN_BITS)
 		return error_set(err, -ENOTSUP, "unknown features 0x%x",
-				 le_get32(sb + 80) & ~INCOMPAT_KNOWN_BITS);
+				 e->incompat & ~INCOMPAT_KNOWN_BITS);
 	if ((uint64_t)le_get32(sb + 36) << e->bits > f->size)
 		return error_set(err, -EBADMSG, "has %u blocks of %u bytes, there are %llu bytes",
 				 le_get32(sb + 36), 1u << e->bits, (unsigned long long)f->size);
@@ -426,7 +405,7 @@ static int read_super(struct fsread *f, struct erofs *e, struct error *err)
 int source_read_erofs(struct tree *t, int fd, uint64_t offset, uint64_t size, struct error *err)
 {
 	static const struct fsread_ops ops = { erofs_inode, erofs_xattrs, erofs_dir };
-	struct erofs e = { 0 };
+	struct erofs_fs e = { 0 };
 	_cleanup_(fsread_release) struct fsread f = {
 		.ops = &ops, .data = &e, .fd = fd, .offset = offset, .size = size
 	};

@@ -8,16 +8,17 @@
 
 /*
  * Reading images back: a file system or an initrd becomes a tree, without mounting and without privilege. File contents
- * are references into the image, but for compressed initrds; the image must not change while the tree lives. The descriptor
+ * are references into the image, but for compressed initrds and files; the image must not change while the tree lives. The descriptor
  * is duplicated.
  *
  * Images are not trusted. Every position is checked against the region, all that grows is bounded by the limits of the tree
  * and those here, and what is damaged or not understood is refused with the entry named. Nothing is dropped silently.
  */
 
-#define READ_CONTENT_MAX (UINT64_C(64) << 30) /* bytes of all files together, holes included */
-#define READ_RUNS_MAX	 (UINT32_C(1) << 22)  /* pieces of all files together */
-#define READ_DIR_MAX	 (UINT64_C(1) << 28)  /* bytes of one directory */
+#define READ_CONTENT_MAX  (UINT64_C(64) << 30) /* bytes of all files together, holes included */
+#define READ_UNPACKED_MAX (UINT64_C(8) << 30)  /* bytes of all compressed files together */
+#define READ_RUNS_MAX	  (UINT32_C(1) << 22)  /* pieces of all files together */
+#define READ_DIR_MAX	  (UINT64_C(1) << 28)  /* bytes of one directory */
 
 /*
  * ext2, ext3 and ext4 through libext2fs: extents or block maps, extended attributes, checksums where the file system has
@@ -26,8 +27,8 @@
 int source_read_ext4(struct tree *t, int fd, uint64_t offset, uint64_t size, struct error *err);
 
 /*
- * erofs without compression: compact and extended inodes, plain, inline and chunked data, own and shared attributes.
- * Refused: compressed inodes, chunks on other devices, long attribute prefixes.
+ * erofs: compact and extended inodes, plain, inline, chunked and LZ4 compressed data, own and shared attributes. Refused: other
+ * compression, tails packed together, chunks on other devices, long attribute prefixes.
  */
 int source_read_erofs(struct tree *t, int fd, uint64_t offset, uint64_t size, struct error *err);
 

@@ -7,9 +7,9 @@
 #include "writer/le.h"
 
 /*
- * Uncompressed erofs for Linux 5.15 and later. Block 0 begins with the superblock, inodes follow (all of the extended,
- * 64-byte form: any owner, times), each with its attributes and, for directories and links, the tail of its data; then come
- * the blocks of large directories, then of files in list order.
+ * erofs for Linux 5.15 and later. Block 0 begins with the superblock, inodes follow (all of the extended, 64-byte form: any owner,
+ * times), each with its attributes and, for directories and links, the tail of its data; then come the blocks of large directories,
+ * then of files in list order. Compressed by LZ4 it is laid out in another way, which erofs_lz4.c describes.
  *
  * File contents are block aligned and contiguous, so they can be mapped directly (no inline tails). A file with holes is in
  * chunks of 64 KiB with a table of block addresses.
@@ -46,6 +46,8 @@ static int plan_inode(struct erofs *fs, size_t i, struct error *err)
 	x->layout = EROFS_FLAT_PLAIN;
 	if (S_ISREG(it->in->mode)) {
 		x->size = it->in->content.size;
+		if (fs->params->compression == WRITER_LZ4) /* erofs_lz4_contents() */
+			return 0;
 		r = segs_of_blob(&it->in->content, &x->map, err);
 		if (r < 0)
 			return r;
@@ -60,8 +62,7 @@ static int plan_inode(struct erofs *fs, size_t i, struct error *err)
 	else if (S_ISLNK(it->in->mode))
 		x->size = strlen(it->in->target);
 	tail = x->size % WRITER_BLOCK;
-	/* The kernel wants a tail in one block with its inode (fs/erofs/inode.c, erofs_fill_symlink). */
-	if (tail && EROFS_INODE_SIZE + x->xattr_size + tail <= WRITER_BLOCK) {
+	if (tail && erofs_tail_fits(x, tail)) {
 		x->layout = EROFS_FLAT_INLINE;
 		x->tail = (uint32_t)tail;
 	}
@@ -85,15 +86,18 @@ static void place_inodes(struct erofs *fs)
 		pos += EROFS_INODE_SIZE + x->xattr_size + x->tail;
 		if (x->layout == EROFS_CHUNKED)
 			pos += chunk_count(x) * 4;
+		if (x->index_size)
+			pos += erofs_index_pad(pos) + x->index_size;
 	}
 	fs->meta_size = align_up(pos, WRITER_BLOCK);
 }
 
 static int place_data(struct erofs *fs, struct error *err)
 {
-	uint64_t at = fs->meta_size / WRITER_BLOCK;
+	const int passes = fs->params->compression == WRITER_LZ4 ? 1 : 2;
+	uint64_t at = fs->meta_block + fs->meta_size / WRITER_BLOCK;
 
-	for (int pass = 0; pass < 2; pass++) {
+	for (int pass = 0; pass < passes; pass++) {
 		for (size_t i = 0; i < fs->list.n; i++) {
 			struct erofs_inode *x = &fs->in[i];
 
@@ -115,12 +119,17 @@ static int plan(struct erofs *fs, struct error *err)
 	for (size_t i = 0; i < fs->list.n; i++)
 		if (plan_inode(fs, i, err) < 0)
 			return writer_blame(fs->list.v[i].first, err);
+	return 0;
+}
+
+static int place(struct erofs *fs, struct error *err)
+{
 	place_inodes(fs);
 	fs->meta = calloc(1, fs->meta_size);
 	return fs->meta ? place_data(fs, err) : error_oom(err);
 }
 
-static int copy_file(struct erofs *fs, size_t i, struct wseed *seed, struct error *err)
+int erofs_copy_file(struct erofs *fs, size_t i, struct wseed *seed, struct error *err)
 {
 	_cleanup_blob_reader_ struct blob_reader rd = BLOB_READER_INIT;
 	const struct erofs_inode *x = &fs->in[i];
@@ -143,11 +152,15 @@ static int copy_contents(struct erofs *fs, struct writer_result *res, struct err
 	_cleanup_wseed_ struct wseed seed = WSEED_INIT;
 	int r = wseed_begin(&seed, &fs->list, fs->params, err);
 
+	if (r == 0 && fs->params->compression == WRITER_LZ4) {
+		r = erofs_lz4_contents(fs, &seed, err);
+		return r < 0 ? r : wseed_finish(&seed, fs->params, res->seed, err);
+	}
 	for (size_t i = 0; r == 0 && i < fs->list.n; i++) {
 		if (!S_ISREG(fs->list.v[i].in->mode) || !fs->in[i].map.n)
 			continue;
 		r = out_seek(&fs->out, (uint64_t)fs->in[i].blkaddr * WRITER_BLOCK, err);
-		if (r == 0 && copy_file(fs, i, &seed, err) < 0)
+		if (r == 0 && erofs_copy_file(fs, i, &seed, err) < 0)
 			r = writer_blame(fs->list.v[i].first, err);
 	}
 	return r < 0 ? r : wseed_finish(&seed, fs->params, res->seed, err);
@@ -185,6 +198,8 @@ static void put_inode(struct erofs *fs, size_t i)
 	le_put64(b + 8, x->size);
 	if (S_ISCHR(in->mode) || S_ISBLK(in->mode))
 		le_put32(b + 16, writer_encode_dev(in->rdev_major, in->rdev_minor));
+	else if (x->layout == EROFS_COMPRESSED)
+		le_put32(b + 16, x->packed);
 	else if (x->layout == EROFS_CHUNKED)
 		le_put16(b + 16, EROFS_CHUNK_BITS);
 	else if (x->map.blocks)
@@ -198,11 +213,14 @@ static void put_inode(struct erofs *fs, size_t i)
 	b += EROFS_INODE_SIZE;
 	if (x->xattr_size)
 		erofs_xattr_fill(in, b);
+	b += x->xattr_size;
 	if (x->layout == EROFS_CHUNKED)
-		put_chunks(x, b + x->xattr_size);
+		put_chunks(x, b);
+	else if (x->index_size)
+		memcpy(b + erofs_index_pad((uint64_t)(b - fs->meta)), x->index, x->index_size);
 }
 
-/* Data of a directory or link: full blocks to their place, the tail behind the inode. */
+/* Data of a directory or link: full blocks to their place, the tail behind the inode. A small file can be a tail, too. */
 static int put_data(struct erofs *fs, size_t i, struct error *err)
 {
 	const struct witem *it = &fs->list.v[i];
@@ -211,6 +229,10 @@ static int put_data(struct erofs *fs, size_t i, struct error *err)
 	size_t full = x->size - x->tail;
 	int r = 0;
 
+	if (S_ISREG(it->in->mode) && x->tail)
+		return blob_read(&it->in->content, 0,
+				 fs->meta + x->pos + EROFS_INODE_SIZE + x->xattr_size, x->tail,
+				 err);
 	if (!S_ISDIR(it->in->mode) && !S_ISLNK(it->in->mode))
 		return 0;
 	buf = calloc(1, align_up(x->size, WRITER_BLOCK));
@@ -229,10 +251,12 @@ static int put_data(struct erofs *fs, size_t i, struct error *err)
 	return r < 0 ? r : out_add(&fs->out, buf, align_up(full, WRITER_BLOCK), err);
 }
 
-static void put_super(struct erofs *fs, const struct writer_result *res)
+/* Into the first block of the image. */
+static void put_super(struct erofs *fs, const struct writer_result *res, uint8_t *block)
 {
 	const struct writer_params *p = fs->params;
-	uint8_t *b = fs->meta + EROFS_SB;
+	uint8_t *b = block + EROFS_SB;
+	uint32_t incompat = fs->chunked ? EROFS_INCOMPAT_CHUNKED : 0;
 
 	le_put32(b, EROFS_MAGIC);
 	le_put32(b + EROFS_SB_COMPAT, EROFS_COMPAT_CHKSUM | EROFS_COMPAT_MTIME);
@@ -241,20 +265,23 @@ static void put_super(struct erofs *fs, const struct writer_result *res)
 	le_put64(b + EROFS_SB_INOS, fs->list.n);
 	le_put64(b + EROFS_SB_BUILD_TIME, (uint64_t)p->epoch);
 	le_put32(b + EROFS_SB_BLOCKS, fs->blocks);
-	le_put32(b + EROFS_SB_META_BLKADDR, 0);
+	le_put32(b + EROFS_SB_META_BLKADDR, fs->meta_block);
 	memcpy(b + EROFS_SB_UUID, res->uuid, sizeof(res->uuid));
 	if (p->label)
 		memcpy(b + EROFS_SB_NAME, p->label, strnlen(p->label, 15));
-	if (fs->chunked)
-		le_put32(b + EROFS_SB_INCOMPAT, EROFS_INCOMPAT_CHUNKED);
+	if (p->compression == WRITER_LZ4)
+		incompat |= EROFS_INCOMPAT_LZ4;
+	le_put32(b + EROFS_SB_INCOMPAT, incompat);
 	/* Over the rest of the superblock's block, the inodes in it included: erofs_superblock_csum_verify(). */
 	le_put32(b + EROFS_SB_CHECKSUM, crc32c(UINT32_MAX, b, WRITER_BLOCK - EROFS_SB));
 }
 
 static void erofs_release(struct erofs *fs)
 {
-	for (size_t i = 0; fs->in && i < fs->list.n; i++)
+	for (size_t i = 0; fs->in && i < fs->list.n; i++) {
 		segs_release(&fs->in[i].map);
+		free(fs->in[i].index);
+	}
 	free(fs->in);
 	free(fs->meta);
 	wlist_release(&fs->list);
@@ -265,7 +292,9 @@ static int erofs_write(struct tree *t, const struct writer_params *p, int fd, ui
 		       struct writer_result *ret, struct error *err)
 {
 	_cleanup_(erofs_release) struct erofs fs = { .params = p, .out = OUT_INIT };
+	const bool lz4 = p->compression == WRITER_LZ4;
 	struct writer_result res = { 0 };
+	uint8_t first[WRITER_BLOCK] = { 0 };
 	int r = wlist_build(t, &fs.list, err);
 
 	fs.out.progress = p->progress;
@@ -275,22 +304,30 @@ static int erofs_write(struct tree *t, const struct writer_params *p, int fd, ui
 		fs.out.threaded = true;
 	}
 	r = r < 0 ? r : plan(&fs, err);
+	if (r == 0 && !lz4) /* what is compressed must be known before it has a place */
+		r = place(&fs, err);
 	r = r < 0 ? r : copy_contents(&fs, &res, err);
-	r = r < 0 ? r : wseed_uuid(res.seed, "erofs uuid", res.uuid, err);
+	if (r == 0 && lz4)
+		r = place(&fs, err);
+	r = r < 0 ? r : wseed_uuid(res.seed, lz4 ? "erofs lz4 uuid" : "erofs uuid", res.uuid, err);
 	for (size_t i = 0; r == 0 && i < fs.list.n; i++) {
 		put_inode(&fs, i);
 		r = put_data(&fs, i, err);
 	}
 	if (r < 0)
 		return r;
-	put_super(&fs, &res);
+	put_super(&fs, &res, lz4 ? first : fs.meta);
 	res.size = (uint64_t)fs.blocks * WRITER_BLOCK;
-	r = out_seek(&fs.out, 0, err);
+	r = out_seek(&fs.out, (uint64_t)fs.meta_block * WRITER_BLOCK, err);
 	r = r < 0 ? r : out_add(&fs.out, fs.meta, fs.meta_size, err);
+	if (r == 0 && lz4) {
+		r = out_seek(&fs.out, 0, err);
+		r = r < 0 ? r : out_add(&fs.out, first, sizeof(first), err);
+	}
 	r = r < 0 ? r : out_finish(&fs.out, res.size, err);
 	if (r == 0)
 		*ret = res;
 	return r;
 }
 
-const struct writer_ops writer_erofs = { "erofs", erofs_write };
+const struct writer_ops writer_erofs = { "erofs", erofs_write, 1u << WRITER_LZ4 };

@@ -24,12 +24,14 @@
 #define EROFS_SB_INCOMPAT      80
 #define EROFS_COMPAT_CHKSUM    1u
 #define EROFS_COMPAT_MTIME     2u
+#define EROFS_INCOMPAT_LZ4     1u /* LZ4 data lies at the end of its blocks */
 #define EROFS_INCOMPAT_CHUNKED 4u
 
 /* struct erofs_inode_extended. i_format: bit 0 extended, bits 1-3 data layout. */
 #define EROFS_INODE_SIZE  64u
 #define EROFS_SLOT	  32u /* unit of node ids */
 #define EROFS_FLAT_PLAIN  0u
+#define EROFS_COMPRESSED  1u /* with an index of 8 bytes a block */
 #define EROFS_FLAT_INLINE 2u
 #define EROFS_CHUNKED	  4u
 #define EROFS_CHUNK_BITS  4u /* chunks of 16 blocks = SEG_HOLE_MIN */
@@ -43,6 +45,9 @@ struct erofs_inode {
 	uint32_t layout;
 	uint32_t blkaddr; /* of the data blocks; chunked: of the first */
 	struct segs map;  /* data blocks */
+	uint8_t *index;	  /* compressed: what lies behind the attributes (erofs_lz4.c) */
+	uint32_t index_size;
+	uint32_t packed; /* compressed: blocks */
 };
 
 struct erofs {
@@ -52,9 +57,29 @@ struct erofs {
 	struct out out;
 	uint8_t *meta; /* the first meta_size bytes of the image */
 	uint64_t meta_size;
-	uint32_t blocks; /* of the whole image */
-	bool chunked;	 /* some inode is */
+	uint32_t meta_block; /* where it begins */
+	uint32_t blocks;     /* of the whole image */
+	bool chunked;	     /* some inode is */
 };
+
+/* The data blocks of a regular file, by its map, to its blkaddr; fs->out must stand there. */
+int erofs_copy_file(struct erofs *fs, size_t i, struct wseed *seed, struct error *err);
+
+/*
+ * LZ4: writes the contents of all regular files, from the block fs->out stands at on, and decides their layouts, tails and indexes.
+ * Sets fs->meta_block to the block behind.
+ */
+int erofs_lz4_contents(struct erofs *fs, struct wseed *seed, struct error *err);
+/* The index begins at a multiple of 8 bytes behind the attributes: how many bytes after `pos`. */
+static inline uint32_t erofs_index_pad(uint64_t pos)
+{
+	return (uint32_t)(-pos & 7);
+}
+/* Does a tail of so many bytes fit behind the inode? The kernel wants it in one block with the inode (fs/erofs/inode.c, erofs_fill_symlink). */
+static inline bool erofs_tail_fits(const struct erofs_inode *x, uint64_t tail)
+{
+	return EROFS_INODE_SIZE + x->xattr_size + tail <= WRITER_BLOCK;
+}
 
 /* Bytes of the directory's data: full blocks and the used part of the last. */
 uint64_t erofs_dir_size(const struct tree_node *dir);

@@ -26,6 +26,6 @@ uint8_t *zpool_buf(struct zpool *p);
 int zpool_submit(struct zpool *p, size_t len, struct error *err);
 /* Waits for all members and gives them out. */
 int zpool_flush(struct zpool *p, struct error *err);
-void zpool_free(struct zpool *p); /* waits; what was not given out is dropped */
+void zpool_free(struct zpool *p); /* waits for what threads are at; the rest is dropped */
 
 #endif

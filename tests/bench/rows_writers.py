@@ -100,3 +100,14 @@ def _(b):
     theirs = Cmd(f"{plain.line} 2>&1 && zstd -q -3 --single-thread -f ours.cpio -o zstd.cpio.zst", "ours.cpio", "zstd.cpio.zst")
     compare(b, name, ours, {"the same cpio, zstd -3": theirs}, {"the same cpio, zstd -3": (1.1, 1.1)})
     b.size(name, os.path.getsize(b.path("ours.cpio.zst")), int(1.03 * os.path.getsize(b.path("zstd.cpio.zst"))), "size within 3 % of zstd's")
+
+
+@row("erofs by LZ4")
+def _(b):
+    name = "erofs by LZ4"
+    inputs(b)
+    need("mkfs.erofs")
+    ours = pack("erofs", "root.tar", "ours.lz4.erofs", " --compression lz4")
+    compare(b, name, ours, {"mkfs.erofs -zlz4": Cmd("mkfs.erofs --quiet -zlz4 mkfs.lz4.erofs root", "mkfs.lz4.erofs")},
+            {"mkfs.erofs -zlz4": (0.8, 1.1)})
+    b.size(name, os.path.getsize(b.path("ours.lz4.erofs")), int(1.05 * os.path.getsize(b.path("mkfs.lz4.erofs"))), "size 1.05 of mkfs.erofs'")

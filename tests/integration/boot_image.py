@@ -87,7 +87,7 @@ def compare(tap, name, lines, tag, want, initrd=False):
 def main():
     names = ["ext4 by virtio-blk, both partition tables", "erofs on a second disk", "ext4 by virtio-blk, one partition table",
              "ext4 by NVDIMM with DAX", "initrd of several gzip members",
-             "initrd of several zstd frames"]
+             "initrd of several zstd frames", "erofs by LZ4 on a second disk"]
     tap = Tap(len(names))
     if len(sys.argv) == 1:
         env = os.environ.get
@@ -120,17 +120,20 @@ def main():
                      disk("dax.img", "a") + disk("root.erofs", "b"))
         compare(tap, names[0], lines, "ROOT", full)
         compare(tap, names[1], lines, "DISK", full)
-        lines = boot(kernel, "root=/dev/vda1 rootfstype=ext4 ro init=/sbin/init", disk("plain.img", "a"))
+        lines = boot(kernel, "root=/dev/vda1 rootfstype=ext4 ro init=/sbin/init",
+                     disk("plain.img", "a") + disk("root.lz4.erofs", "b"))
         compare(tap, names[2], lines, "ROOT", full)
+        packed = lines
         image = os.path.join(d, "dax.img")
         lines = boot(kernel, "root=/dev/pmem0p1 rootfstype=ext4 rootflags=dax ro init=/sbin/init",
                      ["-object", "memory-backend-file,id=m0,mem-path=%s,size=%d,share=off,readonly=on" %
                       (image, os.path.getsize(image)), "-device", "nvdimm,id=nv0,memdev=m0,unarmed=on"],
                      machine="q35,nvdimm=on", memory="512M,slots=2,maxmem=2G")
         compare(tap, names[3], lines, "ROOT", full)
-        for name, initrd in zip(names[4:], ("initrd.gz", "initrd.zst")):
+        for name, initrd in zip(names[4:6], ("initrd.gz", "initrd.zst")):
             lines = boot(kernel, "rdinit=/sbin/init", ["-initrd", os.path.join(d, initrd)])
             compare(tap, name, lines, "ROOT", bare, initrd=True)
+        compare(tap, names[6], packed, "DISK", full)
     return 1 if tap.failed else 0
 
 

@@ -275,6 +275,7 @@ def seal_cases():
         agent, _ = other_agent()
         for name, args in (("measured", ["--measured"]), ("e", ["--fs", "erofs", "--measured"]),
                            ("free", ["--free-mib", "5", "--no-dax", "--align-mib", "4"]),
+                           ("lz4", ["--fs", "erofs", "--erofs-compression", "lz4"]),
                            ("zstd", ["--initrd-compression", "zstd"]), ("plain", ["--initrd-compression", "none"])):
             got, want = ib.out_dir(f"{name}-got"), ib.out_dir(f"{name}-want")
             ib.build("agent", got, *args)
@@ -301,6 +302,21 @@ def seal_cases():
         assert b"dev/console" in head and b"\x7fELF" not in head and first <= same, (first, same)
         p = ib.build("agent", ib.out_dir("bad"), "--initrd-compression", "lz4", ok=False)
         assert p.stderr == "osbuilder: initrd: cpio cannot be compressed by lz4\n", p.stderr
+
+    @case("an erofs by LZ4 is smaller, holds the same, and has no DAX header")
+    def _():
+        packed, plain = (f"{ib.TMP}/{d}/kata-containers.img" for d in ("lz4-want", "e-want"))
+        assert diff(packed, plain, "--times") == (0, "")
+        assert os.path.getsize(packed) < 3 << 20, os.path.getsize(packed)
+        assert "dax: no\n" in osb("inspect", packed).stdout
+        with open(f"{OUT}/part", "wb") as f, open(packed, "rb") as img:
+            img.seek(1 << 20)
+            f.write(img.read())
+        run(tool("fsck.erofs"), f"{OUT}/part")
+        for args, line in ((["--fs", "ext4", "--erofs-compression", "lz4"], "ext4 cannot be compressed by lz4"),
+                           (["--fs", "erofs", "--erofs-compression", "lzma"], "unknown compression 'lzma'")):
+            p = ib.build("agent", OUT, *args, ok=False)
+            assert p.returncode == 1 and p.stderr == f"osbuilder: {line}\n", p.stderr
 
     @case("seal --output leaves the image alone; with the old agent it is the image again")
     def _():

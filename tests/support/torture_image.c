@@ -119,6 +119,7 @@ int main(int argc, char **argv)
 	disk(full, "dax.img", true);
 	disk(full, "plain.img", false);
 	plain(&writer_erofs, full, "root.erofs", WRITER_PLAIN);
+	plain(&writer_erofs, full, "root.lz4.erofs", WRITER_LZ4);
 	plain(&writer_cpio, bare, "initrd.gz", WRITER_GZIP);
 	plain(&writer_cpio, bare, "initrd.zst", WRITER_ZSTD);
 	list(full, "full.list");

@@ -135,7 +135,7 @@ static char *plain_dir(const char *dir)
 	return root;
 }
 
-/* Images of foreign programs become the tree that the directory is. */
+/* Images of foreign programs become the tree that the directory is, with what the command adds to it. */
 static void foreign(const char *tool, const char *fs, const char *fmt)
 {
 	_cleanup_tree_ struct tree *want = NULL, *got = NULL;
@@ -347,9 +347,9 @@ static void test_erofs_refused(void **state)
 	assert_refused(image, "erofs: /: damaged directory block");
 	small_erofs(image);
 	peek(image, pos, f, sizeof(f));
-	le_put16(f, 1 | 3 << 1);
+	le_put16(f, 1 | 5 << 1);
 	poke(image, pos, f, sizeof(f));
-	assert_refused(image, "erofs: /f: is compressed; only uncompressed erofs can be read");
+	assert_refused(image, "erofs: /f: inode of the unknown layout 5");
 	le_put16(f, 1);
 	le_put64(f + 8, UINT64_C(1) << 50);
 	poke(image, pos, f, sizeof(f));
@@ -374,10 +374,25 @@ static void test_erofs_checksum(void **state)
 
 static void test_erofs_compressed(void **state)
 {
+	static const char *const options[] = { "-zlz4", "-zlz4 -Elegacy-compress",
+					       "-zlz4hc,12 -C65536",
+					       "-zlz4 -C16384 -Elegacy-compress",
+					       "-zlz4 -Enoinline_data" };
+	char cmd[200];
+
 	if (!tool_have("mkfs.erofs"))
 		skip();
-	refuse_cmd("mkdir r && seq 100000 > r/numbers && mkfs.erofs -zlz4 image r >/dev/null 2>&1",
-		   "erofs: /numbers: is compressed; only uncompressed erofs can be read");
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		snprintf(
+			cmd, sizeof(cmd),
+			"seq 100000 > $ROOT/n; head -c 77777 /dev/urandom > $ROOT/r; cat $ROOT/n $ROOT/r "
+			"$ROOT/big >> $ROOT/n; mkfs.erofs --quiet %s $IMG $ROOT >/dev/null",
+			options[i]);
+		foreign("mkfs.erofs", "erofs", cmd);
+	}
+	refuse_cmd("mkdir r && seq 100000 > r/numbers && mkfs.erofs -zlz4 -Eztailpacking image r "
+		   ">/dev/null 2>&1",
+		   "erofs: /numbers: has a compressed tail among others' data");
 }
 
 static void test_ext4_refused(void **state)
