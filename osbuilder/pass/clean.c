@@ -2,7 +2,10 @@
 #include "pass/pass.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/alloc.h"
 #include "base/strbuf.h"
 #include "compat/elf.h"
 
@@ -41,19 +44,36 @@ int pass_prune(struct tree *t, const struct strv *patterns, struct error *err)
 	return 0;
 }
 
+#define FOREIGN_NAMED 8 /* files of another architecture that an error names */
+
 struct arch_check {
 	const char *arch;
+	size_t n;
+	struct strbuf more; /* ", PATH" of those behind the first */
 	struct error *err;
 };
 
+/* The first makes the error, others are counted and named. */
+static int note_foreign(struct arch_check *c, const char *path, const struct elf_ident *id)
+{
+	const char *is = elf_arch_name(id);
+
+	if (c->n++ == 0)
+		error_set(c->err, -ENOEXEC, "%.300s is an ELF file for %s, the image is for %s",
+			  path, is ? is : "another architecture", c->arch);
+	else if (c->n <= FOREIGN_NAMED &&
+		 strbuf_addf(&c->more, "%s%.100s", c->n == 2 ? "" : ", ", path) < 0)
+		return error_oom(c->err);
+	return 0;
+}
+
 static int check_one_arch(struct tree_node *n, void *data)
 {
-	const struct arch_check *c = data;
+	struct arch_check *c = data;
 	const struct blob *b = &n->inode->content;
 	char path[TREE_PATH_BUF];
 	uint8_t head[ELF_HEAD_SIZE];
 	struct elf_ident id;
-	const char *is;
 	int r;
 
 	if (!S_ISREG(n->inode->mode) || b->size < ELF_HEAD_SIZE)
@@ -64,16 +84,23 @@ static int check_one_arch(struct tree_node *n, void *data)
 	elf_identify(head, sizeof(head), &id);
 	if (!id.is_elf || elf_matches_arch(&id, c->arch))
 		return 0;
-	is = elf_arch_name(&id);
-	return error_set(c->err, -ENOEXEC, "%.300s is an ELF file for %s, the image is for %s",
-			 tree_path(n, path), is ? is : "another architecture", c->arch);
+	return note_foreign(c, tree_path(n, path), &id);
 }
 
 int pass_check_arch(struct tree *t, const char *arch, struct error *err)
 {
-	struct arch_check c = { arch, err };
+	struct arch_check c = { arch, 0, STRBUF_INIT, err };
+	int r = tree_walk(tree_root(t), check_one_arch, &c);
 
-	return tree_walk(tree_root(t), check_one_arch, &c);
+	if (r == 0 && c.n > 1) {
+		_cleanup_free_ char *first = strdup(error_text(err));
+
+		r = first ? error_set(err, -ENOEXEC, "%s; %zu more are not: %s%s", first, c.n - 1,
+				      c.more.buf, c.n > FOREIGN_NAMED ? ", ..." : "")
+			  : error_oom(err);
+	}
+	strbuf_release(&c.more);
+	return r == 0 && c.n ? -ENOEXEC : r;
 }
 
 int pass_check_init(struct tree *t, struct error *err)

@@ -25,10 +25,13 @@ static const struct {
 } texts[] = {
 	{ "/etc/protocols", "/etc/hosts",
 	  "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n"
-	  "ff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n" },
+	  "ff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n\n" },
 	{ "/etc/protocols", "/etc/networks",
-	  "default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n" },
+	  "default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n\n" },
 	{ "/usr/share/zoneinfo/Etc/UTC", "/etc/timezone", "Etc/UTC\n" },
+	{ "/usr/share/pam", "/etc/environment", "" },
+	{ "/usr/sbin/useradd", "/etc/subuid", "" },
+	{ "/usr/sbin/useradd", "/etc/subgid", "" },
 };
 static const struct {
 	const char *when, *path, *target;
@@ -49,8 +52,21 @@ static const struct {
 	{ "/usr/share/base-files", "/media", 0755 },
 	{ "/usr/share/base-files", "/etc/opt", 0755 },
 	{ "/usr/share/base-files", "/var/opt", 0755 },
+	{ "/usr/share/base-files", "/usr/local/bin", 0755 },
+	{ "/usr/share/base-files", "/usr/local/etc", 0755 },
+	{ "/usr/share/base-files", "/usr/local/games", 0755 },
+	{ "/usr/share/base-files", "/usr/local/include", 0755 },
+	{ "/usr/share/base-files", "/usr/local/lib", 0755 },
+	{ "/usr/share/base-files", "/usr/local/sbin", 0755 },
+	{ "/usr/share/base-files", "/usr/local/share", 0755 },
+	{ "/usr/share/base-files", "/usr/local/share/man", 0755 },
+	{ "/usr/share/base-files", "/usr/local/src", 0755 },
+	{ "/usr/share/base-files", "/run/lock", 01777 },
+	{ "/usr/lib/systemd/systemd-journald", "/var/log/journal", 0755 },
 	{ "/usr/share/base-files", "/var/mail", 02775 },
 };
+/* Directories of base-files that its script makes links, when they are empty. */
+static const char *const moved[][2] = { { "/var/lock", "/run/lock" }, { "/var/run", "/run" } };
 #define MAIL_GID 8 /* group mail of base-passwd's group.master; /var/mail is its */
 
 static int add_copies(struct tree *t, struct error *err)
@@ -65,6 +81,21 @@ static int add_copies(struct tree *t, struct error *err)
 
 		if (from && S_ISREG(from->inode->mode) && !tree_lookup(t, it.path))
 			r = pass_items(t, &rc, err);
+	}
+	return r;
+}
+
+static int move_directories(struct tree *t, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(moved); i++) {
+		const struct tree_attr link = { .mode = S_IFLNK | 0777, .target = moved[i][1] };
+		const struct tree_node *n = tree_lookup(t, moved[i][0]);
+
+		if (n && tree_is_dir(n) && !n->n_children &&
+		    pass_exists(t, "/usr/share/base-files"))
+			r = tree_add(t, moved[i][0], &link, TREE_ADD_EMPTY, NULL, err);
 	}
 	return r;
 }
@@ -151,6 +182,8 @@ int pass_defaults(struct tree *t, struct error *err)
 
 	if (r == 0)
 		r = add_rest(t, err);
+	if (r == 0)
+		r = move_directories(t, err);
 	if (r == 0)
 		r = add_shells(t, err);
 	return r < 0 ? error_wrap(err, r, "defaults of packages") : 0;

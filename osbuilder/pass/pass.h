@@ -68,6 +68,10 @@ int pass_defaults(struct tree *t, struct error *err);
 int pass_alternatives(struct tree *t, struct error *err);
 /* /etc/ssl/certs/ca-certificates.crt of the files *.crt below /usr/share/ca-certificates and /usr/local/share/ca-certificates. */
 int pass_ca_certificates(struct tree *t, struct error *err);
+/* /etc/pam.d/common-* of the profiles in /usr/share/pam-configs that are on by default, as pam-auth-update(8) writes them. */
+int pass_pam(struct tree *t, struct error *err);
+/* What tmpfiles.d(5) says about directories, files, links, modes and owners that last; see tmpfiles.c for what is left out. */
+int pass_tmpfiles(struct tree *t, struct error *err);
 /* The recipe's [[owner]]. */
 int pass_owners(struct tree *t, const struct recipe *rc, struct error *err);
 /* Links for the [Install] sections of systemd's units as `systemctl preset-all` makes them; the recipe's lists count first. */
@@ -116,7 +120,7 @@ int pass_prune(struct tree *t, const struct strv *patterns, struct error *err);
 int pass_keep(struct tree *t, const char *arch, const struct strv *keep, const struct strv *dlopen,
 	      struct error *err);
 
-/* -ENOEXEC naming the first ELF file of another architecture. */
+/* -ENOEXEC naming the ELF files of another architecture: programs, libraries, objects, whatever their mode. The first eight by path. */
 int pass_check_arch(struct tree *t, const char *arch, struct error *err);
 
 /* That the tree boots: /sbin/init resolves to a regular file with an x bit. */

@@ -15,6 +15,10 @@ static int run_scripts(struct tree *t, const struct pass_run_params *p, struct e
 	if (r == 0)
 		r = pass_ca_certificates(t, err);
 	if (r == 0)
+		r = pass_pam(t, err);
+	if (r == 0)
+		r = pass_tmpfiles(t, err);
+	if (r == 0)
 		r = pass_depmod(t, err);
 	if (r == 0 && rc->init == RECIPE_INIT_SYSTEMD)
 		r = pass_presets(t, &rc->systemd, err);

@@ -216,6 +216,23 @@ static void test_arch(void **state)
 	assert_int_equal(tree_add_file(t, "lib/other.so", 0644, elf, sizeof(elf), &err), 0);
 	assert_int_equal(pass_check_arch(t, "x86_64", &err), -ENOEXEC);
 	assert_non_null(strstr(err.msg, "is an ELF file for another architecture"));
+	/* static programs, objects, and a script's interpreter, without an x bit, too; all are named */
+	make_elf(elf, EM_S390, ET_EXEC, PT_LOAD);
+	elf[EI_DATA] = ELFDATA2MSB;
+	assert_int_equal(tree_add_file(t, "usr/bin/static", 0755, elf, sizeof(elf), &err), 0);
+	assert_int_equal(tree_add_file(t, "usr/bin/perl", 0644, elf, sizeof(elf), &err), 0);
+	for (int i = 0; i < 9; i++) {
+		char path[] = "usr/lib/0.o";
+
+		path[8] = (char)('0' + i);
+		assert_int_equal(tree_add_file(t, path, 0644, elf, sizeof(elf), &err), 0);
+	}
+	assert_int_equal(pass_check_arch(t, "x86_64", &err), -ENOEXEC);
+	assert_string_equal(
+		err.msg,
+		"/lib/other.so is an ELF file for another architecture, the image is for x86_64; "
+		"11 more are not: /usr/bin/perl, /usr/bin/static, /usr/lib/0.o, /usr/lib/1.o, "
+		"/usr/lib/2.o, /usr/lib/3.o, /usr/lib/4.o, ...");
 	tree_free(t);
 }
 
