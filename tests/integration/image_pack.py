@@ -139,6 +139,41 @@ def cases():
         finally:
             run(tool("umount"), f"{OUT}/mnt")
 
+    @case("a sparse file of 5 GiB stays one, and its data is where it was")
+    def _():
+        os.mkdir(f"{OUT}/s")
+        os.chmod(f"{OUT}/s", 0o755)
+        pieces = {0: b"first", 3 << 30: b"middle", (5 << 30) - 4: b"last"}
+        with open(f"{OUT}/s/big", "wb") as f:
+            for at, data in pieces.items():
+                f.seek(at)
+                f.write(data)
+        os.chmod(f"{OUT}/s/big", 0o644)
+        for fmt, check in (("ext4", ["e2fsck", "-fn"]), ("erofs", ["fsck.erofs"])):
+            osb("pack", "--format", fmt, "s", f"s.{fmt}")
+            st = os.stat(f"{OUT}/s.{fmt}")
+            assert st.st_size < 4 << 20 and st.st_blocks * 512 < 1 << 20, (fmt, st)
+            run(tool(check[0]), *check[1:], f"{OUT}/s.{fmt}")
+        assert "Size: 5368709120" in run(tool("debugfs"), "-R", "stat /big", f"{OUT}/s.ext4").stdout
+        with open(f"{OUT}/s.ext4", "rb") as f:
+            for at, data in pieces.items():
+                block = int(run(tool("debugfs"), "-R", f"bmap /big {at // 4096}", f"{OUT}/s.ext4").stdout)
+                f.seek(block * 4096 + at % 4096)
+                assert f.read(len(data)) == data, at
+
+    @case("memory: 32 MiB for a tar of 9000 files and 60 MB")
+    def _():
+        with tarfile.open(f"{OUT}/mem.tar", "w", format=tarfile.GNU_FORMAT) as t:
+            for i in range(9000):
+                data = os.urandom(6500)
+                t.addfile(entry(f"d{i // 20}/a-name-as-long-as-many-{i}", tarfile.REGTYPE, size=len(data)), io.BytesIO(data))
+        os.chmod(f"{OUT}/mem.tar", 0o644)
+        for fmt in ("ext4", "erofs"):
+            p = subprocess.Popen([OSBUILDER, "pack", "--format", fmt, "--quiet", "mem.tar", "mem.img"], cwd=OUT, **as_user())
+            _, status, ru = os.wait4(p.pid, 0)
+            p.returncode = os.waitstatus_to_exitcode(status)
+            assert p.returncode == 0 and ru.ru_maxrss <= 32 << 10, (fmt, p.returncode, ru.ru_maxrss)
+
     @case("what pack refuses")
     def _():
         refused(["pack", "in.tar", "x"], "pack: --format is missing")
