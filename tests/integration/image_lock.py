@@ -113,7 +113,7 @@ def write_recipe(packages):
 
 def command(out, cache, *extra):
     return [f"{TMP}/osbuilder", "build", "--recipe", RECIPE, "--agent", f"{TMP}/agent", "--arch", "x86_64", "--cache", cache,
-            "--image", f"{out}/i.img", "--initrd", f"{out}/n.img", "--source-date-epoch", EPOCH, *extra]
+            "--force", "--image", f"{out}/i.img", "--initrd", f"{out}/n.img", "--source-date-epoch", EPOCH, *extra]
 
 
 def build(name, *extra, cache=CACHE, ok=True, **kw):
