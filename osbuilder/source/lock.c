@@ -269,10 +269,11 @@ static int packages_moved(const struct lock_packages *from, const struct lock_pa
 		const struct lock_package *b = k < to->n ? &to->v[k] : NULL;
 		int c = !a ? 1 : !b ? -1 : by_name(a, b);
 		bool same = c == 0 && str_eq(a->version, b->version);
+		bool moved = c != 0 || !str_eq(a->sha256, b->sha256);
 
-		if (c < 0 || (c == 0 && !str_eq(a->sha256, b->sha256)))
+		if (a && c <= 0 && moved)
 			r = put_moved(out, '-', a, same);
-		if (r == 0 && (c > 0 || (c == 0 && !str_eq(a->sha256, b->sha256))))
+		if (r == 0 && b && c >= 0 && moved)
 			r = put_moved(out, '+', b, same);
 		i += c <= 0;
 		k += c >= 0;
