@@ -5,6 +5,7 @@ elsewhere."""
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -258,6 +260,36 @@ def main():
         with open(f"{only}/unpacked", "w", encoding="utf-8"):
             pass  # a file where the directory would be
         assert build("from-packages", "--offline", cache=only) == want
+
+    @case("a package that would write outside, or has a name twice, is refused by package and entry; the cache keeps nothing of it")
+    def _():
+        root, pool = f"{TMP}/evil", f"{REPO}/pool/evil_1_all.deb"
+        os.makedirs(root)
+        with open(f"{root}/control", "w", encoding="utf-8") as f:
+            f.write("Package: evil\nVersion: 1\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: test\n")
+        with open(f"{root}/debian-binary", "w", encoding="utf-8") as f:
+            f.write("2.0\n")
+        run("tar", "-C", root, "-cJf", f"{root}/control.tar.xz", "./control")
+        for entries, said in (((("../../out", "x"),), "entry '../../out': path contains '..'"),
+                              ((("a/" + "n" * 256, "x"),), f"entry 'a/{'n' * 198}': name is longer than 255 bytes"),
+                              ((("./a", "x"), ("./a", "y")), "entry './a' is there twice")):
+            with tarfile.open(f"{root}/data.tar.xz", "w:xz") as tar:
+                for name, text in entries:
+                    info = tarfile.TarInfo(name)
+                    info.size = len(text)
+                    tar.addfile(info, io.BytesIO(text.encode()))
+            if os.path.exists(pool):
+                os.unlink(pool)
+            run("ar", "rc", pool, *(f"{root}/{n}" for n in ("debian-binary", "control.tar.xz", "data.tar.xz")))
+            publish()
+            write_recipe('"one", "three", "evil"')
+            p = build("evil", "--no-lock", ok=False)
+            assert p.returncode == 1 and f"package evil: {said}\n" in p.stderr, p.stderr
+            assert not os.path.exists(f"{TMP}/evil/i.img") and not os.path.exists(
+                f"{CACHE}/unpacked/x86_64/{sha256(pool)[:2]}/{sha256(pool)}")
+        os.unlink(pool)
+        publish()
+        write_recipe('"one", "three"')
 
     @case("a recipe that asks for something else does not fit its lock")
     def _():
