@@ -18,7 +18,7 @@
 #define HINT_DNF     "install the packages dnf, dnf-plugins-core and rpm"
 #define HINT_RECIPES "--recipes says where recipes are, a path with a slash names one itself"
 #define HINT_AGENT \
-	"make builds it as build/guest/bin/kata-agent; for another architecture: make ARCH=ARCH"
+	"make builds it as build/guest/bin/kata-agent, with ARCH=ARCH as build/guest-ARCH/bin/kata-agent"
 #define HINT_EXISTS    "remove it, or choose another name"
 #define HINT_DIRECTORY "make the directory first, or choose another place"
 

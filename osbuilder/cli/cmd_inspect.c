@@ -32,11 +32,17 @@ static const struct cli_option options[] = {
 /* Where the agent is looked for when there is no manifest: upstream's path, and the guest's init. */
 static const char *const agent_paths[] = { "/usr/bin/kata-agent", "/sbin/init", "/init" };
 
+static const char *const kinds[] = {
+	[IMAGE_DISK] = "image", [IMAGE_FILESYSTEM] = "filesystem", [IMAGE_INITRD] = "initrd",
+	[IMAGE_TAR] = "tar",	[IMAGE_DIRECTORY] = "directory",
+};
+
 struct facts {
 	const char *path;
 	struct image_info info;
 	struct manifest manifest; /* when info.has_manifest */
-	uint64_t allocated;	  /* bytes on the disk */
+	const char *kind;
+	uint64_t size, allocated; /* bytes of the file, and on the disk */
 	bool has_sbom;
 	uint64_t pfn_checksum; /* when info.dax: image_check() has found it right */
 	char unreadable[256];  /* why there are no entries; empty: there are */
@@ -63,6 +69,9 @@ static int look(struct facts *f, struct error *err)
 		return error_oom(err);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_sys(err, -errno, "'%s'", f->path);
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	f->size = (uint64_t)st.st_size;
 	f->allocated = (uint64_t)st.st_blocks * 512; /* st_blocks' unit: stat(2) */
 	if (fd_pread_full(fd, sum, sizeof(sum), PFN_OFFSET + PFN_SIZE - sizeof(sum)) == 0)
 		f->pfn_checksum = le_get64(sum);
@@ -96,26 +105,38 @@ static void find_agent(struct facts *f, struct tree *t)
 	}
 }
 
-static int gather(struct facts *f, struct error *err)
+/* What a guest boots is held to its manifest. */
+static int check(struct facts *f, struct error *err)
 {
 	struct image_check_params p = { .path = f->path, .verify_sha512 = true };
-	_cleanup_tree_ struct tree *t = NULL;
-	struct error e = ERROR_INIT;
 	int r = image_is_initrd(f->path, &p.is_initrd, err);
 
 	if (r == 0)
 		r = image_check(&p, &f->info, err);
-	if (r == 0)
-		r = look(f, err);
+	if (r == 0 && p.is_initrd)
+		f->kind = kinds[IMAGE_INITRD];
 	if (r == 0 && f->info.has_manifest)
 		r = manifest_load(f->path, &f->manifest, err);
-	if (r < 0)
-		return r;
-	if (image_read(f->path, &t, NULL, &e) < 0) {
+	return r;
+}
+
+static int gather(struct facts *f, struct error *err)
+{
+	_cleanup_tree_ struct tree *t = NULL;
+	struct error e = ERROR_INIT;
+	struct image_source s = { .kind = IMAGE_DISK };
+	int r = look(f, err);
+
+	if (r == 0 && image_read(f->path, &t, &s, &e) < 0)
 		snprintf(f->unreadable, sizeof(f->unreadable), "%.*s",
 			 (int)sizeof(f->unreadable) - 1, error_text(&e));
-		return 0;
-	}
+	f->kind = kinds[s.kind];
+	if (r == 0 && (s.kind == IMAGE_DISK || s.kind == IMAGE_INITRD))
+		r = check(f, err);
+	else
+		snprintf(f->info.filesystem, sizeof(f->info.filesystem), "%s", s.filesystem);
+	if (r < 0 || !t)
+		return r;
 	tree_walk(tree_root(t), count, f);
 	find_agent(f, t);
 	if (!f->info.has_manifest && installed_packages(t, &f->manifest.packages) < 0)
@@ -190,14 +211,14 @@ static void print_text(const struct facts *f)
 	agent_word(f, 0, version);
 	agent_word(f, 1, protocol);
 	say("file: %s", f->path);
-	say("kind: %s", i->is_initrd ? "initrd" : "image");
-	say("size: %llu, %llu on the disk", (unsigned long long)i->size,
+	say("kind: %s", f->kind);
+	say("size: %llu, %llu on the disk", (unsigned long long)f->size,
 	    (unsigned long long)f->allocated);
 	say("architecture: %s", or_unknown(i->arch));
-	say("filesystem: %s", i->filesystem);
+	say("filesystem: %s", *i->filesystem ? i->filesystem : "none");
 	if (*f->manifest.uuid)
 		say("uuid: %s", f->manifest.uuid);
-	if (!i->is_initrd)
+	if (i->n_parts)
 		say_partitions(f);
 	say("manifest: %s", i->has_manifest ? "yes" : "no");
 	if (i->has_manifest)
@@ -314,11 +335,11 @@ static int print_json(const struct facts *f, struct error *err)
 	json_out_init(&o, &text, "\t");
 	json_out_object(&o, NULL);
 	json_out_string(&o, "file", file.buf);
-	json_out_string(&o, "kind", i->is_initrd ? "initrd" : "image");
-	json_out_u64(&o, "size", i->size);
+	json_out_string(&o, "kind", f->kind);
+	json_out_u64(&o, "size", f->size);
 	json_out_u64(&o, "allocated", f->allocated);
 	json_out_string(&o, "architecture", *i->arch ? i->arch : NULL);
-	json_out_string(&o, "filesystem", i->filesystem);
+	json_out_string(&o, "filesystem", *i->filesystem ? i->filesystem : NULL);
 	json_out_string(&o, "uuid", *m->uuid ? m->uuid : NULL);
 	json_out_bool(&o, "dax", i->dax);
 	put_partitions(&o, f);

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/strbuf.h"
 #include "compat/elf.h"
+#include "hint.h"
 
 int pass_merge_usr(struct tree *t, const char *arch, struct error *err)
 {
@@ -152,7 +153,7 @@ int pass_agent(struct tree *t, const struct pass_agent_params *p, struct error *
 		return error_set(err, -EINVAL, "agent '%s' is not a regular file", p->file);
 	r = elf_check_static(p->fd, p->arch, err);
 	if (r < 0)
-		return error_prefix(err, "agent '%s'", p->file);
+		return error_hint(err, error_prefix(err, "agent '%s'", p->file), HINT_AGENT);
 	fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return error_sys(err, -errno, "agent '%s'", p->file);

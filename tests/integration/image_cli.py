@@ -224,6 +224,18 @@ def json_cases():
         assert (i["dax"], i["partitions"], i["filesystem"], i["architecture"]) == (False, [part], "ext4", None), i
         assert i["agent"]["version"] and i["content"]["entries"] == 5, i  # with lost+found
 
+    @case("inspect says what is in a bare file system, a tar file and a directory, too")
+    def _():
+        top = f"{OUT}/foreign"
+        osb("pack", "--format", "erofs", top, f"{OUT}/bare.erofs", ok=True)
+        run(ib.tool("tar"), "-C", top, "-czf", f"{OUT}/bare.tar.gz", ".")
+        for path, kind, fs in ((f"{OUT}/bare.erofs", "filesystem", "erofs"), (f"{OUT}/bare.tar.gz", "tar", "tar"),
+                               (top, "directory", None)):
+            i = json.loads(osb("inspect", "--json", path, ok=True).stdout)
+            assert (i["kind"], i["filesystem"], i["partitions"], i["manifest"]) == (kind, fs, [], False), i
+            assert i["agent"]["version"] and i["content"] == {"entries": 4, "bytes": os.path.getsize(ib.TEST_AGENT)}, i
+            assert osb("inspect", path, ok=True).stdout.startswith(f"file: {path}\nkind: {kind}\n"), path
+
     @case("verify --json: what is right, and the first bad block")
     def _():
         p = osb("verify", "--json", IMG, ok=True)
@@ -274,7 +286,7 @@ def json_cases():
         name = "\x1b[2J\x9b\u202e\n"
         os.mkdir(f"{top}/{name}")
         os.mkfifo(f"{top}/{name}/x")
-        for argv in (["pack", "--format", "nothing", f"{top}/{name}", f"{top}/out"], ["inspect", f"{top}/{name}"], [f"{name}"],
+        for argv in (["pack", "--format", "nothing", f"{top}/{name}", f"{top}/out"], ["inspect", f"{top}/{name}/none"], [f"{name}"],
                      ["diff", f"{top}/{name}/missing", top], ["build", "--recipe", name, "--image", f"{top}/{name}/img"],
                      ["verify", f"--{name}"], ["extract", f"{top}/{name}/none", f"{top}/to"]):
             p = osb(*argv)
