@@ -96,6 +96,6 @@ int apk_verify(const void *data, size_t len, const struct apk_package *p,
 	       const struct apk_keys *keys, struct error *err);
 /* A package file as a layer. It has been checked: signatures are passed over. `arch` NULL: any. */
 int apk_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
-	     const char *arch, struct source_deb_info *ret, struct error *err);
+	     const char *arch, struct source_package_info *ret, struct error *err);
 
 #endif

@@ -216,8 +216,8 @@ int apk_verify(const void *data, size_t len, const struct apk_package *p,
 }
 
 /* Past the signatures and the control data, whose .PKGINFO says what it is. */
-static int read_info(const uint8_t *data, size_t len, struct source_deb_info *ret, size_t *ret_data,
-		     struct error *err)
+static int read_info(const uint8_t *data, size_t len, struct source_package_info *ret,
+		     size_t *ret_data, struct error *err)
 {
 	const struct {
 		const char *key;
@@ -244,7 +244,7 @@ static int read_info(const uint8_t *data, size_t len, struct source_deb_info *re
 }
 
 int apk_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
-	     const char *arch, struct source_deb_info *ret, struct error *err)
+	     const char *arch, struct source_package_info *ret, struct error *err)
 {
 	static const struct la_limits limits = { APK_DATA_MAX, 1000000 };
 	_cleanup_la_ struct la_archive *a = NULL;

@@ -34,7 +34,8 @@ static int control_field(const char *text, const char *key, char *out, size_t ou
 	return error_set(err, -EBADMSG, "control file: no field %s", key);
 }
 
-static int read_control(struct la_archive *outer, struct source_deb_info *ret, struct error *err)
+static int read_control(struct la_archive *outer, struct source_package_info *ret,
+			struct error *err)
 {
 	static const struct la_limits limits = { 64u << 20, 10000 };
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -70,7 +71,7 @@ static int read_control(struct la_archive *outer, struct source_deb_info *ret, s
 	return r;
 }
 
-static int check_arch(const struct source_deb_info *i, const char *deb_arch, struct error *err)
+static int check_arch(const struct source_package_info *i, const char *deb_arch, struct error *err)
 {
 	if (!deb_arch || str_eq(i->arch, deb_arch) || str_eq(i->arch, "all"))
 		return 0;
@@ -91,7 +92,7 @@ static int check_format(struct la_archive *outer, struct error *err)
 }
 
 int deb_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
-	     const char *deb_arch, struct source_deb_info *ret, struct error *err)
+	     const char *deb_arch, struct source_package_info *ret, struct error *err)
 {
 	/* the outer ar is as big as the file; its own limit only has to be above that */
 	const struct la_limits outer_limits = { STORE_FILE_MAX, 64 };
@@ -128,7 +129,7 @@ int deb_read(struct layer *l, struct layer_spool *spool, const void *data, size_
 }
 
 int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *deb_arch,
-		      struct source_deb_info *ret, struct error *err)
+		      struct source_package_info *ret, struct error *err)
 {
 	_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
 	_cleanup_layer_ struct layer l = { 0 };

@@ -7,6 +7,6 @@
 
 /* For osbuilder/source/ only: reads a binary package (see source_unpack_deb()) without a tree. */
 int deb_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
-	     const char *deb_arch, struct source_deb_info *ret, struct error *err);
+	     const char *deb_arch, struct source_package_info *ret, struct error *err);
 
 #endif

@@ -5,7 +5,7 @@
 #include "source/package.h"
 
 static int read_deb(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
-		    const char *arch, struct source_deb_info *ret, struct error *err)
+		    const char *arch, struct source_package_info *ret, struct error *err)
 {
 	return deb_read(l, spool, data, len, source_debian_arch(arch), ret, err);
 }

@@ -27,7 +27,7 @@ struct package_ops {
 		     struct error *err);
 	/* Reads one file, without a tree; called by several threads. `arch` is osbuilder's word; a file for another one is refused. */
 	int (*read)(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
-		    const char *arch, struct source_deb_info *ret, struct error *err);
+		    const char *arch, struct source_package_info *ret, struct error *err);
 	/* What needs all of the layers before the first is applied to the tree; may be NULL. */
 	int (*prepare)(const struct source_spec *s, struct layer *const *layers,
 		       const struct lock_package *const *packages, size_t n, struct tree *t,

@@ -17,7 +17,7 @@
 struct job {
 	const struct lock_package *p;
 	struct layer layer;
-	struct source_deb_info info;
+	struct source_package_info info;
 	int fd;		    /* the file that has the contents */
 	bool done, damaged; /* read; the cached file is not what it should be */
 	bool made;	    /* its unpacked form was put into the cache */

@@ -23,7 +23,7 @@ int rpm_parse_urls(const char *text, struct strv *ret, struct error *err);
  * the attribute security.capability. Errors name the entry. `arch` NULL: any.
  */
 int rpm_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
-	     const char *arch, struct source_deb_info *ret, struct error *err);
+	     const char *arch, struct source_package_info *ret, struct error *err);
 
 /* The contents of the payload, compressed or not, for the files of the header. */
 int rpm_payload_read(const void *data, size_t len, const struct la_limits *limits,

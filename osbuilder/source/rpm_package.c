@@ -114,7 +114,7 @@ static int add_files(struct layer *l, struct rpm_files *files, struct error *err
 	return 0;
 }
 
-static int check_name(const struct rpm_header *h, const char *arch, struct source_deb_info *ret,
+static int check_name(const struct rpm_header *h, const char *arch, struct source_package_info *ret,
 		      struct error *err)
 {
 	_cleanup_arena_ struct arena arena = ARENA_INIT;
@@ -134,7 +134,7 @@ static int check_name(const struct rpm_header *h, const char *arch, struct sourc
 }
 
 int rpm_read(struct layer *l, struct layer_spool *spool, const void *data, size_t len,
-	     const char *arch, struct source_deb_info *ret, struct error *err)
+	     const char *arch, struct source_package_info *ret, struct error *err)
 {
 	static const struct la_limits limits = LA_LIMITS_DEFAULT;
 	_cleanup_(rpm_files_release) struct rpm_files files = { 0 };

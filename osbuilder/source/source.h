@@ -115,7 +115,8 @@ struct source_unpack {
 };
 int source_unpack_tar_fd(struct tree *t, int fd, const struct source_unpack *u, struct error *err);
 
-struct source_deb_info {
+/* What a package file says that it is, in its own words: "amd64" of a Debian package. */
+struct source_package_info {
 	char name[128], version[128], arch[32];
 };
 /*
@@ -123,7 +124,7 @@ struct source_deb_info {
  * of another architecture (and not "all") is refused.
  */
 int source_unpack_deb(struct tree *t, const void *data, size_t len, const char *deb_arch,
-		      struct source_deb_info *ret, struct error *err);
+		      struct source_package_info *ret, struct error *err);
 
 /* Directory walks. */
 struct source_dir_params {

@@ -165,7 +165,7 @@ static int check_contents(int fd, struct layer *l, struct error *err)
 }
 
 int unpacked_read(const struct unpacked *u, const char *sha256, struct layer *l,
-		  struct source_deb_info *info, int *ret_fd, struct error *err)
+		  struct source_package_info *info, int *ret_fd, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf index = STRBUF_INIT;
 	char name[NAME_MAX_LEN];
@@ -233,7 +233,7 @@ static int add_sums(int fd, struct layer *l, struct error *err)
 }
 
 int unpacked_finish(struct file_out *o, const char *sha256, struct layer *l, uint64_t end,
-		    const struct source_deb_info *info, int *ret_fd, struct error *err)
+		    const struct source_package_info *info, int *ret_fd, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf index = STRBUF_INIT;
 	uint8_t h[UNPACKED_HEADER] = MAGIC, sum[SHA_SIZE_MAX];

@@ -63,7 +63,7 @@ bool unpacked_has(const struct unpacked *u, const char *sha256);
  * tree it ends in. -ENOENT: there is none, or one of another version; -EBADMSG: it is damaged. May be called by several threads.
  */
 int unpacked_read(const struct unpacked *u, const char *sha256, struct layer *l,
-		  struct source_deb_info *info, int *ret_fd, struct error *err);
+		  struct source_package_info *info, int *ret_fd, struct error *err);
 
 /* A new file. Contents are to be written from UNPACKED_HEADER on (layer_spool_to()). */
 int unpacked_create(const struct unpacked *u, const char *sha256, struct file_out *ret,
@@ -73,15 +73,15 @@ int unpacked_create(const struct unpacked *u, const char *sha256, struct file_ou
  * when this fails, with -1 for a failed descriptor only.
  */
 int unpacked_finish(struct file_out *o, const char *sha256, struct layer *l, uint64_t end,
-		    const struct source_deb_info *info, int *ret_fd, struct error *err);
+		    const struct source_package_info *info, int *ret_fd, struct error *err);
 
 /* Removes what was not used for longest until at most `keep` bytes are left, and old temporary files. */
 void unpacked_prune(const struct unpacked *u, uint64_t keep);
 
 /* The index as bytes, and back (strings are copied). `end`: where the contents end. Contents get no descriptor. For unpacked.c and tests. */
-int unpacked_index_make(const struct layer *l, const struct source_deb_info *info,
+int unpacked_index_make(const struct layer *l, const struct source_package_info *info,
 			struct strbuf *out, struct error *err);
 int unpacked_index_parse(const void *data, size_t len, uint64_t end, struct layer *l,
-			 struct source_deb_info *info, struct error *err);
+			 struct source_package_info *info, struct error *err);
 
 #endif

@@ -83,7 +83,7 @@ static int put_entry(struct strbuf *b, const struct layer_entry *d)
 	return r;
 }
 
-int unpacked_index_make(const struct layer *l, const struct source_deb_info *info,
+int unpacked_index_make(const struct layer *l, const struct source_package_info *info,
 			struct strbuf *out, struct error *err)
 {
 	int r = put_string(out, info->name);
@@ -164,7 +164,7 @@ static int damaged(struct error *err)
 	return error_set(err, -EBADMSG, "its index is damaged");
 }
 
-static int take_info(struct cursor *c, struct source_deb_info *info, struct error *err)
+static int take_info(struct cursor *c, struct source_package_info *info, struct error *err)
 {
 	const struct {
 		char *out;
@@ -271,7 +271,7 @@ static int take_entry(struct cursor *c, struct layer *l, uint64_t end, struct er
 #define ENTRY_MIN 61u /* bytes of an entry with an empty path and nothing else */
 
 int unpacked_index_parse(const void *data, size_t len, uint64_t end, struct layer *l,
-			 struct source_deb_info *info, struct error *err)
+			 struct source_package_info *info, struct error *err)
 {
 	const char *copy = arena_memdup0(&l->arena, data, len);
 	struct cursor c = { .p = (const uint8_t *)copy };

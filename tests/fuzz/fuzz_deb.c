@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct la_limits limits = { 1u << 20, 1000 };
 	static const struct source_unpack u = { .target = "" };
-	struct source_deb_info info = { 0 };
+	struct source_package_info info = { 0 };
 	struct error err = ERROR_INIT;
 	struct la_archive *a = NULL;
 	struct tree *t;

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct lock_package package = { 0 };
 	const struct lock_package *const packages[] = { &package };
 	struct layer_spool spool = LAYER_SPOOL_INIT;
-	struct source_deb_info info = { 0 };
+	struct source_package_info info = { 0 };
 	struct error err = ERROR_INIT;
 	struct layer l = { 0 };
 	struct layer *const layers[] = { &l };

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_strbuf_ struct strbuf again = STRBUF_INIT;
 	_cleanup_layer_ struct layer l = { 0 };
-	struct source_deb_info info;
+	struct source_package_info info;
 	struct error err = ERROR_INIT;
 	int r = unpacked_index_parse(data, size, CONTENTS_END, &l, &info, &err);
 

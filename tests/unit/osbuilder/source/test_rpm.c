@@ -39,7 +39,7 @@ static void test_urls(void **state)
 
 /* Reads a made package; the layer's contents are in *spool. */
 static int read_made(const struct rpm_made *m, struct layer *l, struct layer_spool *spool,
-		     struct source_deb_info *info, struct error *err)
+		     struct source_package_info *info, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf rpm = STRBUF_INIT;
 
@@ -122,7 +122,7 @@ static void test_read(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
 		_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
 		_cleanup_layer_ struct layer l = { 0 };
-		struct source_deb_info info = { 0 };
+		struct source_package_info info = { 0 };
 		struct error err = ERROR_INIT;
 
 		if (read_made(&made[i], &l, &spool, &info, &err) < 0)
@@ -148,7 +148,7 @@ static void test_name(void **state)
 	};
 	_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
 	_cleanup_layer_ struct layer l = { 0 };
-	struct source_deb_info info = { 0 };
+	struct source_package_info info = { 0 };
 	struct error err = ERROR_INIT;
 
 	/* an epoch, and no files at all */
@@ -206,7 +206,7 @@ static void test_reject_files(void **state)
 		_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
 		const struct rpm_made made = { .v = bad[i].v, .n = bad[i].v[1].path ? 2 : 1 };
 		_cleanup_layer_ struct layer l = { 0 };
-		struct source_deb_info info = { 0 };
+		struct source_package_info info = { 0 };
 		struct error err = ERROR_INIT;
 		int r = read_made(&made, &l, &spool, &info, &err);
 
@@ -223,7 +223,7 @@ static void test_damaged(void **state)
 	static const struct rpm_made made = { .v = all_kinds, .n = ARRAY_SIZE(all_kinds) };
 	_cleanup_strbuf_ struct strbuf rpm = STRBUF_INIT;
 	_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
-	struct source_deb_info info = { 0 };
+	struct source_package_info info = { 0 };
 	struct error err = ERROR_INIT;
 
 	make_rpm(&rpm, &made);

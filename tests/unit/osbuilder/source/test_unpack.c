@@ -123,7 +123,7 @@ static void test_cut_off_tar(void **state)
 static int unpack_deb(struct tree *t, const struct archive_member *m, size_t n, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf deb = STRBUF_INIT;
-	struct source_deb_info info;
+	struct source_package_info info;
 
 	make_deb(&deb, "xz", "amd64", m, n);
 	return source_unpack_deb(t, deb.buf, deb.len, "amd64", &info, err);
@@ -273,7 +273,7 @@ static void test_good_deb(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
 		_cleanup_strbuf_ struct strbuf deb = STRBUF_INIT;
-		struct source_deb_info info = { 0 };
+		struct source_package_info info = { 0 };
 		struct tree *t = tree_new();
 		struct error err = ERROR_INIT;
 
@@ -294,7 +294,7 @@ static void test_good_deb(void **state)
 
 static void refuse_deb(const struct strbuf *deb, const char *message)
 {
-	struct source_deb_info info = { 0 };
+	struct source_package_info info = { 0 };
 	struct tree *t = tree_new();
 	struct error err = ERROR_INIT;
 

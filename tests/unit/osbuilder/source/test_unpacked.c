@@ -48,7 +48,7 @@ static void put(const struct unpacked *u, const char *name, struct strbuf *ret)
 	_cleanup_file_out_ struct file_out out = FILE_OUT_INIT;
 	_cleanup_strbuf_ struct strbuf deb = STRBUF_INIT;
 	_cleanup_layer_ struct layer l = { 0 };
-	struct source_deb_info info;
+	struct source_package_info info;
 	struct error err = ERROR_INIT;
 	_cleanup_fd_ int fd = -1;
 
@@ -66,7 +66,7 @@ static void put(const struct unpacked *u, const char *name, struct strbuf *ret)
 static int get(const struct unpacked *u, const char *name, struct error *err)
 {
 	_cleanup_layer_ struct layer l = { 0 };
-	struct source_deb_info info;
+	struct source_package_info info;
 	_cleanup_fd_ int fd = -1;
 
 	error_clear(err);
@@ -78,7 +78,7 @@ static void test_round_trip(void **state)
 	_cleanup_unpacked_ struct unpacked u = UNPACKED_INIT;
 	_cleanup_strbuf_ struct strbuf index = STRBUF_INIT, again = STRBUF_INIT;
 	_cleanup_layer_ struct layer l = { 0 };
-	struct source_deb_info info;
+	struct source_package_info info;
 	struct error err = ERROR_INIT;
 	_cleanup_fd_ int fd = -1;
 	char text[12];
@@ -173,10 +173,10 @@ static int parse_one(const struct layer_entry *e, uint64_t end, struct error *er
 {
 	struct layer_entry copy = *e;
 	const struct layer l = { .v = &copy, .n = 1 };
-	const struct source_deb_info info = { "name", "1", "amd64" };
+	const struct source_package_info info = { "name", "1", "amd64" };
 	_cleanup_strbuf_ struct strbuf index = STRBUF_INIT;
 	_cleanup_layer_ struct layer read = { 0 };
-	struct source_deb_info read_info;
+	struct source_package_info read_info;
 
 	assert_int_equal(unpacked_index_make(&l, &info, &index, err), 0);
 	return unpacked_index_parse(index.buf, index.len, end, &read, &read_info, err);
