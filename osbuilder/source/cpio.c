@@ -22,6 +22,7 @@
 #define CHUNK	    65536u
 #define STREAM_MAX  (UINT64_C(8) << 30) /* bytes that all compressed parts may unpack to */
 #define ENTRIES_MAX TREE_ENTRIES_MAX
+#define PADDING_MAX (1u << 20) /* zeros between archives of one compressed part */
 
 enum field { INO, MODE, UID, GID, NLINK, MTIME, FILESIZE, MAJ, MIN, RMAJ, RMIN, NAMESIZE, CHKSUM };
 
@@ -327,6 +328,7 @@ static int skip_zeros(struct cpio *c, struct error *err)
 static int read_part(struct cpio *c, struct error *err)
 {
 	char head[HEAD];
+	uint32_t zeros = 0;
 	ssize_t n;
 	int r = 0;
 
@@ -336,8 +338,11 @@ static int read_part(struct cpio *c, struct error *err)
 		n = take(c, head, 1, err);
 		if (n <= 0)
 			return (int)n;
-		if (!head[0])
+		if (!head[0] && zeros++ < PADDING_MAX)
 			continue;
+		if (!head[0])
+			return error_set(err, -EFBIG, "more than %u zeros between archives",
+					 PADDING_MAX);
 		if (!c->zin && head[0] != '0') {
 			c->at--;
 			return 0;

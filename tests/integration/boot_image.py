@@ -71,6 +71,9 @@ def compare(tap, name, lines, tag, want, initrd=False):
     extra = INITRD_EXTRA if initrd else frozenset()
     if initrd:
         want, have = without_times(want), without_times(have)
+        if "-" in want and "/root".encode().hex() not in want:  # one directory more in the root
+            f = want["-"].split(" ")
+            want["-"] = " ".join(f[:3] + [str(int(f[3]) + 1)] + f[4:])
     notes = []
     for path, line in want.items():
         if path not in have:

@@ -276,6 +276,20 @@ static void test_cpio_refused(void **state)
 		   "entry 'p': content for what is no regular file");
 	refuse_cmd("head -c 200 /dev/zero | tr '\\0' x | gzip > image",
 		   "no cpio header where one must be");
+	refuse_cmd("head -c 2M /dev/zero | gzip > image",
+		   "cpio: part at byte 0: more than 1048576 zeros between archives");
+	if (tool_have("zstd")) {
+		refuse_cmd("head -c 2M /dev/zero | zstd -q > image",
+			   "more than 1048576 zeros between archives");
+		refuse_cmd("head -c 1M /dev/urandom | zstd -q --ultra --long=30 > image",
+			   "damaged compressed data: Frame requires too much memory for decoding");
+		refuse_cmd("head -c 100000 /dev/urandom | zstd -q | head -c 5000 > image",
+			   "cpio: part at byte 0: ");
+		refuse_cmd(
+			"printf '070701%0104dx' 0 | zstd -q > image; dd if=/dev/zero of=image bs=1 "
+			"seek=20 count=4 conv=notrunc 2>/dev/null",
+			"damaged compressed data: ");
+	}
 	refuse_cmd("head -c 100000 /dev/urandom | gzip | head -c 5000 > image",
 		   "cpio: part at byte 0: ");
 	refuse_cmd(
