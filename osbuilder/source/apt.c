@@ -148,13 +148,18 @@ static int make_dirs(const char *dir, const char *const *subs, size_t n, struct 
 	return 0;
 }
 
+/* A file that has this content already keeps its time: apt would make its cache of the package lists anew. */
 static int write_in(const char *dir, const char *name, const char *data, size_t len,
 		    struct error *err)
 {
 	_cleanup_free_ char *p = str_printf("%s/%s", dir, name);
+	_cleanup_strbuf_ struct strbuf old = STRBUF_INIT;
 
 	if (!p)
 		return error_oom(err);
+	if (file_read(AT_FDCWD, p, len, &old, NULL) == 0 && old.len == len &&
+	    memcmp(old.buf, data, len) == 0)
+		return 0;
 	return file_write_atomic(AT_FDCWD, p, 0644, data, len, err);
 }
 
