@@ -14,6 +14,7 @@ PROGRAMS += $(H)/bin/osbuilder
 MANUALS += osbuilder/man/osbuilder.1 osbuilder/man/osbuilder-recipe.5
 # The torture tree of full size, for tests/integration/image_torture.py.
 IMAGE_TEST_PROGS += $(H)/bin/torture-big $(G)/bin/boot-init
+BOOT_TEST_PROGS += $(H)/bin/torture-big
 $(eval $(call prog,$(H),torture-big,tests/support/torture_main.c tests/support/torture_big.c $(LISTING_SRCS),osbuilder codec base,$(OSBUILDER_LDLIBS)))
 
 OSB_UNIT = $(eval $(call unit,osbuilder/$(1),osbuilder codec base,$(OSBUILDER_LDLIBS),tests/support/tool.c $(2)))
