@@ -70,7 +70,7 @@ def build(out, *extra):
 
 
 def boot(*args, append=""):
-    cmd = [QEMU, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "512", "-M", "q35", "-nodefaults", "-no-reboot", "-display", "none",
+    cmd = [QEMU, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "768", "-M", "q35", "-nodefaults", "-no-reboot", "-display", "none",
            "-serial", "stdio", "-kernel", KERNEL, *args, "-append", APPEND + append]
     try:
         p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, check=False)
@@ -121,7 +121,18 @@ def main():
         if why:
             raise Skip(f"no {why}")
         log = boot(*image("r.img", "--fs", "erofs", "--confidential"), append="root=/dev/vda1 rootfstype=erofs")
-        check(log, dict(READY, run=r"/run tmpfs .*size=2\d\d\d\d\dk.*"))
+        check(log, dict(READY, run=r"/run tmpfs .*size=3\d\d\d\d\dk.*"))
+
+    @case("systemd is PID 1, the agent serves: initrd")
+    def _():
+        if why:
+            raise Skip(f"no {why}")
+        path = os.path.join(TMP, "n.img")
+        p = build(["--initrd", path])
+        if p.returncode and re.search(r"cannot be fetched|Could not|Failed to fetch|apt", p.stderr):
+            raise Skip("no Debian packages: " + p.stderr.strip().splitlines()[-1][:200])
+        assert p.returncode == 0, p.stderr
+        check(boot("-initrd", path, append="rdinit=/init"), READY)
 
     shutil.rmtree(TMP)
     print(f"1..{len(results)}")
