@@ -73,7 +73,7 @@ def positions(image):
     head = data.index(agent[:BLOCK], P1)
     code = data.index(agent[at:at + BLOCK], P1)
     leaf = p2 + BLOCK * (1 + (code - P1) // BLOCK // 128)
-    return [("the superblock", P1 + 1024 + 56, 1, 0),
+    return [("the superblock, behind its magic number", P1 + 1024 + 120, 1, 0),
             ("the first page of the agent", head + 18, 1, (head - P1) // BLOCK),
             ("the page of the agent's first instruction", code + 1234, 1, (code - P1) // BLOCK),
             ("the top block of the hash tree", p2 + 5, 2, 0),
