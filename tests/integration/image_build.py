@@ -188,8 +188,10 @@ def main():
         assert 'Fast link dest: "usr/bin"' in debugfs(part, "stat /bin")
         assert 'Fast link dest: "/usr/bin/kata-agent"' in debugfs(part, "stat /usr/sbin/init")
         assert "Mode:  0755" in debugfs(part, "stat /usr/bin/bash")
-        assert "root:*:0:0:" in debugfs(part, "cat /etc/passwd")
-        assert 'Fast link dest: "iptables-nft"' in debugfs(part, "stat /usr/sbin/iptables")
+        assert "root:x:0:0:" in debugfs(part, "cat /etc/passwd")
+        assert "root:*:" in debugfs(part, "cat /etc/shadow")
+        assert 'Fast link dest: "/etc/alternatives/iptables"' in debugfs(part, "stat /usr/sbin/iptables")
+        assert 'Fast link dest: "/usr/sbin/iptables-nft"' in debugfs(part, "stat /etc/alternatives/iptables")
         summary = debugfs(part, "cat /var/lib/osbuilder/osbuilder.yaml")
         assert 'rootfs-creation-time: "2023-11-14T22:13:20' in summary and '- "iptables"' in summary, summary
         assert "File not found" in run(tool("debugfs"), "-R", "stat /usr/share/doc", part).stderr
