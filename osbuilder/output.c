@@ -43,11 +43,34 @@ struct hash_thread {
 	struct error err;
 };
 
+static int hash_zeros(struct hash_thread *h, uint64_t n, struct error *err)
+{
+	static const uint8_t zeros[4096];
+	int r = 0;
+
+	for (; r == 0 && n; n -= MIN(n, (uint64_t)sizeof(zeros)))
+		r = sha_update(&h->sha, zeros, (size_t)MIN(n, (uint64_t)sizeof(zeros)));
+	return r < 0 ? error_set(err, r, "libcrypto failed to hash") : 0;
+}
+
+/* The file has `upto` bytes at least. Its holes are not read: the kernel would fill its cache with their zeros. */
 static int hash_upto(struct hash_thread *h, uint64_t upto, struct error *err)
 {
-	int r = sha_update_fd(&h->sha, h->fd, h->done, upto - h->done, err);
+	int r = 0;
 
-	h->done = upto;
+	while (r == 0 && h->done < upto) {
+		off_t at = lseek(h->fd, (off_t)h->done, SEEK_DATA);
+		const bool hole = at < 0 ? errno == ENXIO : (uint64_t)at > h->done;
+		uint64_t next = upto;
+
+		if (!hole)
+			at = lseek(h->fd, (off_t)h->done, SEEK_HOLE);
+		if (at >= 0 && (uint64_t)at > h->done)
+			next = MIN(upto, (uint64_t)at);
+		r = hole ? hash_zeros(h, next - h->done, err)
+			 : sha_update_fd(&h->sha, h->fd, h->done, next - h->done, err);
+		h->done = next;
+	}
 	return r;
 }
 

@@ -7,7 +7,8 @@
 #include "base/fd.h"
 
 #define OUT_CAP	 (1u << 18)
-#define SEG_PEEK 64u /* bytes looked at first */
+#define OUT_HAND (OUT_CAP / 4) /* bytes that are worth waking a thread */
+#define SEG_PEEK 64u	       /* bytes looked at first */
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err)
 {
@@ -74,6 +75,14 @@ static int write_at(void *data, const uint8_t *buf, size_t len, uint64_t pos)
 	return 0;
 }
 
+/* After what was given to the thread before. */
+static int write_self(struct out *o)
+{
+	int r = o->behind ? behind_wait(o->behind) : 0;
+
+	return r < 0 ? r : write_at(o, o->buf, o->len, o->pos);
+}
+
 int out_flush(struct out *o, struct error *err)
 {
 	int r = 0;
@@ -84,9 +93,10 @@ int out_flush(struct out *o, struct error *err)
 		o->threaded = r == 0;
 		r = r == -EAGAIN ? 0 : r;
 	}
-	if (r == 0 && o->len)
-		r = o->behind ? behind_give(o->behind, &o->buf, o->len, o->pos)
-			      : write_at(o, o->buf, o->len, o->pos);
+	if (r == 0 && o->behind && o->len >= OUT_HAND)
+		r = behind_give(o->behind, &o->buf, o->len, o->pos);
+	else if (r == 0 && o->len)
+		r = write_self(o);
 	if (r < 0)
 		return error_sys(err, r, "cannot write");
 	progress_add(o->progress, PROGRESS_WRITE, 0, o->len);
