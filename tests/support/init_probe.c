@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,6 +64,40 @@ static int mount_at(const char *type, const char *path)
 	return mount(type, path, type, 0, NULL);
 }
 
+/* "ok", or why the kernel refuses it. */
+static const char *write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	const char *why = fd >= 0 && write(fd, text, strlen(text)) >= 0 ? "ok" : strerror(errno);
+
+	if (fd >= 0)
+		close(fd);
+	return why;
+}
+
+#define MMIO_PARAMETERS "/sys/module/virtio_mmio/parameters/"
+
+/* A virtio-mmio disk comes and goes: "probe.mmio=SIZE@BASE:IRQ" on the kernel command line. */
+static void plug_mmio(const char *cmdline)
+{
+	const char *arg = strstr(cmdline, "probe.mmio=");
+	char device[64 + 1], base[32];
+
+	if (!arg || sscanf(arg, "probe.mmio=%63[^ \n]", device) != 1 ||
+	    sscanf(device, "%*[^@]@%31[^:]", base) != 1)
+		return;
+	device[strlen(device) + 1] = '\0';
+	device[strlen(device)] = '\n';
+	printf("probe mmio_add: %s\n", write_file(MMIO_PARAMETERS "device", device));
+	printf("probe mmio_again: %s\n", write_file(MMIO_PARAMETERS "device", device));
+	say_dir("mmio_block", "/sys/block");
+	printf("probe mmio_remove: %s\n", write_file(MMIO_PARAMETERS "remove", base));
+	printf("probe mmio_gone: %s\n", write_file(MMIO_PARAMETERS "remove", base));
+	say_dir("mmio_block_after", "/sys/block");
+	printf("probe mmio_back: %s\n", write_file(MMIO_PARAMETERS "device", device));
+	say_dir("mmio_block_back", "/sys/block");
+}
+
 int main(void)
 {
 	int how = RB_AUTOBOOT;
@@ -92,6 +127,7 @@ int main(void)
 		 (mount_at("securityfs", "/sys/kernel/security"), "/sys/kernel/security/lsm"));
 	if (mount_at("cgroup2", "/sys/fs/cgroup") == 0)
 		say_file("cgroup", "/sys/fs/cgroup/cgroup.controllers");
+	plug_mmio(read_file("/proc/cmdline"));
 	if (strstr(read_file("/proc/cmdline"), "probe=poweroff"))
 		how = RB_POWER_OFF;
 	printf("probe end: %s\n", how == RB_POWER_OFF ? "poweroff" : "reboot");
