@@ -5,15 +5,34 @@
 #include <string.h>
 #include "base/alloc.h"
 
+/* Where a text is being read. */
+struct place {
+	struct kconfig *kc;
+	const char *file;
+	unsigned int line;
+	int feature; /* that the options belong to; -1: none */
+};
+
+static void free_options(struct kconfig_option *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(v[i].name);
+		free(v[i].value);
+	}
+	free(v);
+}
+
 void kconfig_release(struct kconfig *kc)
 {
-	for (size_t i = 0; i < kc->n; i++) {
-		free(kc->v[i].name);
-		free(kc->v[i].value);
+	free_options(kc->v, kc->n);
+	free_options(kc->again, kc->n_again);
+	for (size_t i = 0; i < kc->n_features; i++) {
+		free(kc->features[i].name);
+		free(kc->features[i].breaks);
 	}
+	free(kc->features);
 	for (size_t i = 0; i < kc->n_files; i++)
 		free(kc->files[i]);
-	free(kc->v);
 	free(kc->files);
 	*kc = (struct kconfig)KCONFIG_INIT;
 }
@@ -48,41 +67,41 @@ const struct kconfig_option *kconfig_find(const struct kconfig *kc, const char *
 	return found ? &kc->v[i] : NULL;
 }
 
-/* Takes copies of name and value. */
-static int insert(struct kconfig *kc, size_t at, const char *name, const char *value,
-		  const char *file, unsigned int line)
+static int make_option(const struct place *at, const char *name, const char *value,
+		       struct kconfig_option *ret)
 {
-	struct kconfig_option o = { strdup(name), strdup(value), file, line };
-
-	if (!o.name || !o.value || array_reserve(&kc->v, &kc->cap, kc->n + 1, sizeof(*kc->v)) < 0) {
-		free(o.name);
-		free(o.value);
-		return -ENOMEM;
-	}
-	memmove(&kc->v[at + 1], &kc->v[at], (kc->n - at) * sizeof(*kc->v));
-	kc->v[at] = o;
-	kc->n++;
-	return 0;
+	*ret = (struct kconfig_option){ strdup(name), strdup(value), at->file, at->line,
+					at->feature };
+	if (ret->name && ret->value)
+		return 0;
+	free(ret->name);
+	free(ret->value);
+	return -ENOMEM;
 }
 
-static int add(struct kconfig *kc, const char *name, const char *value, const char *file,
-	       unsigned int line, struct error *err)
+/* Takes copies of name and value. */
+static int add(const struct place *at, const char *name, const char *value, struct error *err)
 {
+	struct kconfig *kc = at->kc;
+	struct kconfig_option o;
 	bool found;
-	size_t at = position(kc, name, &found);
-	const struct kconfig_option *old;
+	size_t i = position(kc, name, &found);
 
-	if (!found) {
-		if (kc->n >= KCONFIG_COUNT_MAX)
-			return error_set(err, -EFBIG, "%s:%u: more than %d options", file, line,
-					 KCONFIG_COUNT_MAX);
-		return insert(kc, at, name, value, file, line) < 0 ? error_oom(err) : 0;
-	}
-	old = &kc->v[at];
-	if (str_eq(old->value, value))
+	if (kc->n + kc->n_again >= KCONFIG_COUNT_MAX)
+		return error_set(err, -EFBIG, "%s:%u: more than %d options", at->file, at->line,
+				 KCONFIG_COUNT_MAX);
+	if (array_reserve(&kc->v, &kc->cap, kc->n + 1, sizeof(*kc->v)) < 0 ||
+	    array_reserve(&kc->again, &kc->cap_again, kc->n_again + 1, sizeof(*kc->again)) < 0 ||
+	    make_option(at, name, value, &o) < 0)
+		return error_oom(err);
+	if (found) {
+		kc->again[kc->n_again++] = o;
 		return 0;
-	return error_set(err, -EEXIST, "%s:%u: CONFIG_%s is set to %s, but %s:%u sets it to %s",
-			 file, line, name, value, old->file, old->line, old->value);
+	}
+	memmove(&kc->v[i + 1], &kc->v[i], (kc->n - i) * sizeof(*kc->v));
+	kc->v[i] = o;
+	kc->n++;
+	return 0;
 }
 
 static bool name_char(char c)
@@ -128,14 +147,63 @@ static bool valid_value(const char *s)
 	       valid_string(s);
 }
 
-/* A line that starts with '#': "CONFIG_X is not set" is an option, what resembles an option is refused, the rest is prose. */
-static int parse_comment(struct kconfig *kc, const char *line, const char *file, unsigned int no,
+/* Sets `feature` of the place to the feature of that name, made if it is new. `breaks` may be NULL. */
+static int enter_feature(struct place *at, const char *name, size_t len, const char *breaks,
 			 struct error *err)
+{
+	struct kconfig *kc = at->kc;
+	struct kconfig_feature *f;
+	size_t i = 0;
+
+	while (i < kc->n_features &&
+	       (strncmp(kc->features[i].name, name, len) != 0 || kc->features[i].name[len] != '\0'))
+		i++;
+	if (i >= KCONFIG_FEATURES_MAX)
+		return error_set(err, -EFBIG, "%s:%u: more than %d features", at->file, at->line,
+				 KCONFIG_FEATURES_MAX);
+	if (array_reserve(&kc->features, &kc->cap_features, kc->n_features + 1,
+			  sizeof(*kc->features)) < 0)
+		return error_oom(err);
+	f = &kc->features[i];
+	if (i == kc->n_features) {
+		*f = (struct kconfig_feature){ mem_dup0(name, len), NULL, at->file, at->line };
+		if (!f->name)
+			return error_oom(err);
+		kc->n_features++;
+	}
+	at->feature = (int)i;
+	if (!breaks)
+		return 0;
+	if (f->breaks)
+		return error_set(err, -EINVAL, "%s:%u: feature '%s' is described a second time",
+				 at->file, at->line, f->name);
+	f->breaks = strdup(breaks);
+	return f->breaks ? 0 : error_oom(err);
+}
+
+/* What follows "#:". */
+static int parse_feature(struct place *at, const char *s, struct error *err)
+{
+	size_t n;
+
+	s += strspn(s, " ");
+	n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.");
+	if (n == 0 || n > KCONFIG_NAME_MAX || (s[n] && (s[n] != ':' || s[n + 1] != ' ')))
+		return error_set(err, -EINVAL,
+				 "%s:%u: expected '#: FEATURE: what does not work without it'",
+				 at->file, at->line);
+	return enter_feature(at, s, n, s[n] ? s + n + 2 : NULL, err);
+}
+
+/* A line that starts with '#': "CONFIG_X is not set" is an option, what resembles an option is refused, the rest is prose. */
+static int parse_comment(struct place *at, const char *line, struct error *err)
 {
 	char name[KCONFIG_NAME_MAX + 1];
 	const char *s = line + 1, *rest;
 	size_t n;
 
+	if (*s == ':')
+		return parse_feature(at, s + 1, err);
 	s += strspn(s, " \t");
 	s = str_after(s, "CONFIG_");
 	n = s ? name_len(s) : 0;
@@ -145,16 +213,15 @@ static int parse_comment(struct kconfig *kc, const char *line, const char *file,
 	memcpy(name, s, n);
 	name[n] = '\0';
 	if (str_eq(rest, " is not set") && str_after(line, "# CONFIG_"))
-		return add(kc, name, "n", file, no, err);
+		return add(at, name, "n", err);
 	if (*rest == '=' || str_after(rest, " is not set"))
 		return error_set(err, -EINVAL,
-				 "%s:%u: neither a comment nor '# CONFIG_%s is not set'", file, no,
-				 name);
+				 "%s:%u: neither a comment nor '# CONFIG_%s is not set'", at->file,
+				 at->line, name);
 	return 0;
 }
 
-static int parse_line(struct kconfig *kc, const char *line, const char *file, unsigned int no,
-		      struct error *err)
+static int parse_line(struct place *at, const char *line, struct error *err)
 {
 	char name[KCONFIG_NAME_MAX + 1];
 	const char *s;
@@ -163,40 +230,40 @@ static int parse_line(struct kconfig *kc, const char *line, const char *file, un
 	if (*line == '\0')
 		return 0;
 	if (*line == '#')
-		return parse_comment(kc, line, file, no, err);
+		return parse_comment(at, line, err);
 	s = str_after(line, "CONFIG_");
 	n = s ? name_len(s) : 0;
 	if (!n || s[n] != '=')
-		return error_set(err, -EINVAL, "%s:%u: expected CONFIG_NAME=VALUE", file, no);
+		return error_set(err, -EINVAL, "%s:%u: expected CONFIG_NAME=VALUE", at->file,
+				 at->line);
 	memcpy(name, s, n);
 	name[n] = '\0';
 	if (!valid_value(s + n + 1))
 		return error_set(err, -EINVAL,
 				 "%s:%u: CONFIG_%s: the value must be y, n, m, a number or a "
 				 "quoted string",
-				 file, no, name);
-	return add(kc, name, s + n + 1, file, no, err);
+				 at->file, at->line, name);
+	return add(at, name, s + n + 1, err);
 }
 
 /* Copies one line without its end into buf and parses it. */
-static int parse_span(struct kconfig *kc, const char *p, size_t len, const char *file,
-		      unsigned int no, struct error *err)
+static int parse_span(struct place *at, const char *p, size_t len, struct error *err)
 {
 	char buf[KCONFIG_LINE_MAX + 1];
 
 	while (len && (p[len - 1] == ' ' || p[len - 1] == '\t'))
 		len--;
 	if (len > KCONFIG_LINE_MAX)
-		return error_set(err, -EFBIG, "%s:%u: line longer than %d bytes", file, no,
-				 KCONFIG_LINE_MAX);
+		return error_set(err, -EFBIG, "%s:%u: line longer than %d bytes", at->file,
+				 at->line, KCONFIG_LINE_MAX);
 	for (size_t i = 0; i < len; i++) {
 		if (((unsigned char)p[i] < 0x20 && p[i] != '\t') || p[i] == 0x7f)
-			return error_set(err, -EINVAL, "%s:%u: control character 0x%02x", file, no,
-					 (unsigned int)(unsigned char)p[i]);
+			return error_set(err, -EINVAL, "%s:%u: control character 0x%02x", at->file,
+					 at->line, (unsigned int)(unsigned char)p[i]);
 	}
 	memcpy(buf, p, len);
 	buf[len] = '\0';
-	return parse_line(kc, buf, file, no, err);
+	return parse_line(at, buf, err);
 }
 
 static int keep_file(struct kconfig *kc, const char *file, const char **ret)
@@ -216,18 +283,20 @@ static int keep_file(struct kconfig *kc, const char *file, const char **ret)
 int kconfig_parse(struct kconfig *kc, const char *file, const char *text, size_t len,
 		  struct error *err)
 {
+	struct place at = { .kc = kc, .file = file, .feature = -1 };
 	const char *end = text + len;
-	unsigned int no = 0;
 
 	if (len > KCONFIG_FILE_MAX)
 		return error_set(err, -EFBIG, "%s: larger than %u bytes", file, KCONFIG_FILE_MAX);
-	if (keep_file(kc, file, &file) < 0)
+	if (keep_file(kc, file, &at.file) < 0)
 		return error_oom(err);
 	while (text < end) {
 		const char *nl = memchr(text, '\n', (size_t)(end - text));
 		size_t n = (size_t)((nl ? nl : end) - text);
-		int r = parse_span(kc, text, n, file, ++no, err);
+		int r;
 
+		at.line++;
+		r = parse_span(&at, text, n, err);
 		if (r < 0)
 			return r;
 		text = nl ? nl + 1 : end;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include "codec/json.h"
 #include "codec/sha.h"
+#include "kconfig/feature.h"
 #include "kconfig/kernel_elf.h"
 
 static void write_options(struct json_out *o, const struct kconfig *options)
@@ -13,6 +14,15 @@ static void write_options(struct json_out *o, const struct kconfig *options)
 		if (!str_eq(options->v[i].value, "n"))
 			json_out_string(o, options->v[i].name, options->v[i].value);
 	}
+	json_out_end(o);
+}
+
+static void write_features(struct json_out *o, const struct kernel_manifest *m)
+{
+	json_out_array(o, "features");
+	for (size_t i = 0; m->ours && m->options && i < m->ours->n_features; i++)
+		if (feature_state(m->ours, i, m->options) == FEATURE_FULL)
+			json_out_string(o, NULL, m->ours->features[i].name);
 	json_out_end(o);
 }
 
@@ -28,9 +38,9 @@ int kernel_manifest_write(const struct kernel_manifest *m, int fd, struct strbuf
 	r = kernel_elf_read(fd, &k, err);
 	if (r < 0)
 		return r;
-	if (fstat(fd, &st) < 0)
+	if (fstat(m->boot_fd, &st) < 0)
 		return error_sys(err, -errno, "cannot stat the kernel");
-	r = sha_hex_of_fd(SHA_KIND_512, fd, 0, UINT64_MAX, sha, err);
+	r = sha_hex_of_fd(SHA_KIND_512, m->boot_fd, 0, UINT64_MAX, sha, err);
 	if (r < 0)
 		return r;
 	json_out_init(&o, out, "\t");
@@ -48,6 +58,7 @@ int kernel_manifest_write(const struct kernel_manifest *m, int fd, struct strbuf
 	json_out_u64(&o, "size", (uint64_t)st.st_size);
 	json_out_string(&o, "sha512", sha);
 	json_out_strings(&o, "patches", m->patches, m->n_patches);
+	write_features(&o, m);
 	write_options(&o, m->options);
 	json_out_end(&o);
 	return json_out_finish(&o) < 0 ? error_oom(err) : 0;

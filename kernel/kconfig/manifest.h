@@ -20,9 +20,10 @@
  *		"banner": "Linux version ...",	as /proc/version; found in the file
  *		"pvh": true,			has the PVH entry
  *		"pvh_entry": 16777216,		its physical address; absent without PVH
- *		"size": 25000000,		bytes of vmlinux
- *		"sha512": "...",		of vmlinux, lower-case hex
+ *		"size": 25000000,		bytes of the file that is booted
+ *		"sha512": "...",		of that file, lower-case hex
  *		"patches": ["0001-..."],	in the order of application
+ *		"features": ["9p", ...],	of our fragments (kconfig.h), those that the kernel has whole
  *		"options": { "EXT4_FS": "y" }	every option that is set, without CONFIG_, strings with their quotes
  *	}
  */
@@ -36,6 +37,8 @@ struct kernel_manifest {
 	char *const *patches;
 	size_t n_patches;
 	const struct kconfig *options; /* NULL: an empty object */
+	const struct kconfig *ours;    /* the fragments, for the features; NULL: an empty list */
+	int boot_fd;		       /* the file that a VMM boots; may be the ELF kernel itself */
 };
 
 /* Adds the manifest of the ELF kernel behind fd to `out`. Errors of kernel_elf_read(), or of reading. */

@@ -126,18 +126,92 @@ static void limits(void **state)
 	assert_string_equal(err.msg, "name:1: expected CONFIG_NAME=VALUE");
 }
 
-static void one_option_two_values(void **state)
+static void an_option_set_again(void **state)
+{
+	_cleanup_kconfig_ struct kconfig kc = KCONFIG_INIT;
+	_cleanup_strbuf_ struct strbuf table = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	size_t bad = 0;
+
+	assert_int_equal(parse(&kc, "a.conf", "CONFIG_X=y\nCONFIG_N=1\n", &err), 0);
+	assert_int_equal(parse(&kc, "b.conf", "CONFIG_X=y\n", &err), 0);
+	assert_int_equal(parse(&kc, "c.conf", "\n# CONFIG_X is not set\n", &err), 0);
+	assert_int_equal(kc.n, 2);
+	assert_value(&kc, "X", "y");
+	assert_int_equal(kconfig_compare(&kc, NULL, &table, &bad), 0);
+	assert_int_equal(bad, 2);
+	assert_non_null(strstr(
+		table.buf, "CONFIG_X                             b.conf:1          "
+			   "                   y          redundant: a.conf:1 sets it already\n"));
+	assert_non_null(strstr(table.buf,
+			       "CONFIG_X                             c.conf:2          "
+			       "                   n          redefines y of a.conf:1\n"));
+}
+
+static void features(void **state)
 {
 	_cleanup_kconfig_ struct kconfig kc = KCONFIG_INIT;
 	struct error err = ERROR_INIT;
 
-	assert_int_equal(parse(&kc, "a.conf", "CONFIG_X=y\nCONFIG_N=1\n", &err), 0);
-	assert_int_equal(parse(&kc, "b.conf", "CONFIG_X=y\n", &err), 0);
-	assert_int_equal(parse(&kc, "c.conf", "\n# CONFIG_X is not set\n", &err), -EEXIST);
-	assert_string_equal(err.msg, "c.conf:2: CONFIG_X is set to n, but a.conf:1 sets it to y");
-	assert_int_equal(parse(&kc, "d.conf", "CONFIG_N=2\n", &err), -EEXIST);
-	assert_string_equal(err.msg, "d.conf:1: CONFIG_N is set to 2, but a.conf:2 sets it to 1");
-	assert_int_equal(kc.n, 2);
+	assert_int_equal(parse(&kc, "a.conf",
+			       "CONFIG_NONE=y\n#: virtio-fs: shared directories\n# prose\n"
+			       "CONFIG_FUSE_FS=y\n\n#: pci\nCONFIG_PCI=y\n",
+			       &err),
+			 0);
+	assert_int_equal(parse(&kc, "b.conf", "#: pci: devices on a PCI bus\nCONFIG_MSI=y\n", &err),
+			 0);
+	assert_int_equal(kc.n_features, 2);
+	assert_string_equal(kc.features[0].name, "virtio-fs");
+	assert_string_equal(kc.features[0].breaks, "shared directories");
+	assert_string_equal(kc.features[1].breaks, "devices on a PCI bus");
+	assert_int_equal(kconfig_find(&kc, "NONE")->feature, -1);
+	assert_int_equal(kconfig_find(&kc, "FUSE_FS")->feature, 0);
+	assert_int_equal(kconfig_find(&kc, "PCI")->feature, 1);
+	assert_int_equal(kconfig_find(&kc, "MSI")->feature, 1);
+	assert_int_equal(kconfig_check_features(&kc, &err), 0);
+
+	assert_int_equal(parse(&kc, "c.conf", "#: late\n", &err), 0);
+	assert_int_equal(kconfig_check_features(&kc, &err), -EINVAL);
+	assert_string_equal(err.msg, "c.conf:1: feature 'late' is nowhere described");
+	error_clear(&err);
+	assert_int_equal(parse(&kc, "d.conf", "\n#: pci: again\n", &err), -EINVAL);
+	assert_string_equal(err.msg, "d.conf:2: feature 'pci' is described a second time");
+	error_clear(&err);
+	assert_int_equal(parse(&kc, "e.conf", "#: Not a name\n", &err), -EINVAL);
+	assert_string_equal(err.msg,
+			    "e.conf:1: expected '#: FEATURE: what does not work without it'");
+}
+
+/* A fragment in a file, read with the tags that a build has. */
+static int load_text(struct kconfig *kc, const char *text, const char *tag, struct error *err)
+{
+	_cleanup_strv_ struct strv tags = STRV_INIT;
+	char path[] = "/tmp/test_kconfig.XXXXXX";
+	int fd = mkstemp(path), r;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	assert_int_equal(strv_add(&tags, tag), 0);
+	r = kconfig_load_fragment(kc, path, &tags, err);
+	unlink(path);
+	return r;
+}
+
+static void tags(void **state)
+{
+	static const char text[] = "# no PCI\n# !s390x\n# !microvm (why)\n\n#: pci: devices\n"
+				   "CONFIG_PCI=y\n";
+	_cleanup_kconfig_ struct kconfig kc = KCONFIG_INIT;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(load_text(&kc, text, "s390x", &err), 0);
+	assert_int_equal(load_text(&kc, text, "microvm", &err), 0);
+	assert_int_equal(kc.n, 0);
+	assert_int_equal(load_text(&kc, text, "s390", &err), 0);
+	assert_int_equal(kc.n, 1);
+	assert_int_equal(load_text(&kc, "CONFIG_A=y\n", "s390x", &err), -EINVAL);
+	assert_non_null(strstr(err.msg, ":1: CONFIG_A belongs to no feature"));
 }
 
 static void written_text_reads_back(void **state)
@@ -185,13 +259,13 @@ static void comparing_with_the_result(void **state)
 	assert_int_equal(bad, 4);
 	assert_non_null(strstr(table.buf, "option  "));
 	assert_non_null(strstr(table.buf, "CONFIG_NR_CPUS                       common/net.conf:4 "
-					  "                   240        64\n"));
+					  "                   240        altered: 64\n"));
 	assert_non_null(strstr(table.buf, "CONFIG_TYPO                          common/net.conf:5 "
 					  "                   y          absent\n"));
 	assert_non_null(strstr(table.buf, "CONFIG_VETH                          common/net.conf:1 "
-					  "                   y          m\n"));
+					  "                   y          altered: m\n"));
 	assert_non_null(strstr(table.buf, "CONFIG_WLAN                          common/net.conf:2 "
-					  "                   n          y\n"));
+					  "                   n          altered: y\n"));
 	assert_null(strstr(table.buf, "BRIDGE"));
 }
 
@@ -219,7 +293,9 @@ int main(void)
 		cmocka_unit_test(all_kinds_of_values),
 		cmocka_unit_test(bad_lines_are_refused),
 		cmocka_unit_test(limits),
-		cmocka_unit_test(one_option_two_values),
+		cmocka_unit_test(an_option_set_again),
+		cmocka_unit_test(features),
+		cmocka_unit_test(tags),
 		cmocka_unit_test(written_text_reads_back),
 		cmocka_unit_test(comparing_with_the_result),
 		cmocka_unit_test(loading_files),

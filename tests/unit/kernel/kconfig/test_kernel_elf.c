@@ -156,9 +156,11 @@ static void the_manifest(void **state)
 	_cleanup_kconfig_ struct kconfig kc = KCONFIG_INIT;
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	_cleanup_json_doc_ struct json_doc *doc = NULL;
-	struct kernel_manifest m = { "x86_64", "6.1.192", 7, patches, 2, &kc };
+	_cleanup_kconfig_ struct kconfig ours = KCONFIG_INIT;
 	struct image im = make_image();
 	_cleanup_fd_ int fd = file_of(&im, sizeof(im));
+	struct kernel_manifest m = { "x86_64", "6.1.192", 7, patches, 2, &kc, &ours, fd };
+	static const char fragments[] = "#: a: x\nCONFIG_A=y\n#: b: y\nCONFIG_B=y\n";
 	static const char config[] = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=\"q\"\n";
 	struct error err = ERROR_INIT;
 	const struct json_value *root, *options = NULL;
@@ -167,6 +169,7 @@ static void the_manifest(void **state)
 	uint64_t u = 0;
 
 	assert_int_equal(kconfig_parse(&kc, "c", config, strlen(config), &err), 0);
+	assert_int_equal(kconfig_parse(&ours, "f", fragments, strlen(fragments), &err), 0);
 	assert_int_equal(kernel_manifest_write(&m, fd, &out, &err), 0);
 	assert_int_equal(json_doc_parse(out.buf, out.len, JSON_MAX_BYTES, &doc, &err), 0);
 	root = json_doc_root(doc);
@@ -192,6 +195,7 @@ static void the_manifest(void **state)
 	assert_string_equal(s, "\"q\"");
 	assert_true(json_need_string(options, "B", &s, &err) < 0);
 	assert_non_null(strstr(out.buf, "\"0002-b.patch\""));
+	assert_non_null(strstr(out.buf, "\"features\": [\n\t\t\"a\"\n\t]"));
 }
 
 int main(void)
