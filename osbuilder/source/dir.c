@@ -15,6 +15,10 @@
 
 #define XATTR_LIST_SIZE 65536 /* XATTR_LIST_MAX of Linux */
 
+/* Files that are read at once, while they are open anyway: bytes of one, and of all together. */
+#define SMALL_FILE 4096u
+#define SMALL_ALL  (8u << 20)
+
 /* A file with more than one link, seen at `path`; open addressing by device and inode. */
 struct seen {
 	dev_t dev;
@@ -31,6 +35,7 @@ struct walk {
 	size_t n_seen, cap_seen; /* capacity is a power of two */
 	char first_unreadable[256];
 	size_t n_unreadable;
+	size_t small; /* bytes of small files held */
 	uid_t uid;
 	gid_t gid;
 	char *xattr_list, *xattr_value; /* XATTR_LIST_SIZE and TREE_XATTR_VALUE_MAX bytes */
@@ -172,6 +177,24 @@ static void set_attr(const struct walk *w, const struct stat *st, struct tree_at
 	a->mtime_nsec = (uint32_t)st->st_mtim.tv_nsec;
 }
 
+static int set_content(struct walk *w, const struct entry *e, const struct stat *st,
+		       struct blob *content, struct error *err)
+{
+	const uint64_t size = (uint64_t)st->st_size;
+	uint8_t buf[SMALL_FILE];
+	int r;
+
+	if (!e->opened || size > SMALL_FILE || size > SMALL_ALL - w->small) {
+		r = blob_from_path(content, w->rootfd, w->path.buf, size);
+		return r < 0 ? error_oom(err) : 0;
+	}
+	r = fd_pread_full(e->fd, buf, (size_t)size, 0);
+	if (r < 0)
+		return error_sys(err, r, "cannot read");
+	w->small += (size_t)size;
+	return blob_from_bytes(content, buf, (size_t)size) < 0 ? error_oom(err) : 0;
+}
+
 /* Puts it into the tree; *ret_descend for directories. */
 static int add_one(struct walk *w, const struct entry *e, bool *ret_descend, struct error *err)
 {
@@ -205,8 +228,9 @@ static int add_one(struct walk *w, const struct entry *e, bool *ret_descend, str
 			return tree_link(w->tree, path, first, flags, NULL, err);
 	}
 	if (S_ISREG(st.st_mode)) {
-		if (blob_from_path(&content, w->rootfd, w->path.buf, (uint64_t)st.st_size) < 0)
-			return error_oom(err);
+		r = set_content(w, e, &st, &content, err);
+		if (r < 0)
+			return r;
 	}
 	if (S_ISLNK(st.st_mode)) {
 		r = read_target(e->fd, &target, err);
@@ -220,7 +244,7 @@ static int add_one(struct walk *w, const struct entry *e, bool *ret_descend, str
 	return add_xattrs(w, n->inode, e, err);
 }
 
-static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err);
+static int walk_dir(struct walk *w, struct entry *e, unsigned depth, struct error *err);
 
 /* `type`: the directory's hint. Only what it says to be a regular file or a directory is really opened. */
 static void open_entry(int dirfd, const char *name, unsigned char type, struct entry *e)
@@ -258,13 +282,14 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *de, unsign
 	if (r < 0)
 		error_prefix(err, "'%.300s'", w->path.buf);
 	else if (descend)
-		r = walk_dir(w, e.fd, depth + 1, err);
+		r = walk_dir(w, &e, depth + 1, err);
 	fd_close(e.fd);
 	strbuf_setlen(&w->path, before);
 	return r;
 }
 
-static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err)
+/* Of a directory. One that is open is read from, and no longer e's. */
+static int walk_dir(struct walk *w, struct entry *e, unsigned depth, struct error *err)
 {
 	struct dirent *de;
 	int fd, r = 0;
@@ -273,7 +298,7 @@ static int walk_dir(struct walk *w, int dirfd, unsigned depth, struct error *err
 	if (depth > TREE_DEPTH_MAX)
 		return error_set(err, -E2BIG, "'%.300s': more than %d directories deep",
 				 w->path.buf, TREE_DEPTH_MAX);
-	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = e->opened ? fd_steal(&e->fd) : openat(e->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == EACCES) {
 		note_unreadable(w);
 		return 0;
@@ -313,7 +338,7 @@ int source_add_dir(struct tree *t, int dirfd, const struct source_dir_params *p,
 	w.xattr_value = malloc(TREE_XATTR_VALUE_MAX);
 	r = w.xattr_list && w.xattr_value ? add_one(&w, &root, &descend, err) : error_oom(err);
 	if (r == 0)
-		r = walk_dir(&w, w.rootfd, 0, err);
+		r = walk_dir(&w, &root, 0, err);
 	if (r == 0 && w.n_unreadable == 1)
 		r = error_set(err, -EACCES, "cannot read '%s'", w.first_unreadable);
 	else if (r == 0 && w.n_unreadable)
