@@ -39,7 +39,10 @@ static void *behind_run(void *arg)
 		if (b->r == 0)
 			b->r = r;
 		b->full = false;
+		/* who wakes up would have to wait for the lock otherwise */
+		pthread_mutex_unlock(&b->lock);
 		pthread_cond_signal(&b->changed);
+		pthread_mutex_lock(&b->lock);
 	}
 	pthread_mutex_unlock(&b->lock);
 	return NULL;
@@ -114,9 +117,10 @@ int behind_give(struct behind *b, uint8_t **buf, size_t len, uint64_t pos)
 		b->pos = pos;
 		b->full = true;
 		*buf = empty;
-		pthread_cond_signal(&b->changed);
 	}
 	pthread_mutex_unlock(&b->lock);
+	if (r == 0)
+		pthread_cond_signal(&b->changed);
 	return r;
 }
 

@@ -6,9 +6,9 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 
-#define OUT_CAP	 (1u << 18)
-#define OUT_HAND (OUT_CAP / 4) /* bytes that are worth waking a thread */
-#define SEG_PEEK 64u	       /* bytes looked at first */
+#define OUT_CAP	 (1u << 19)
+#define OUT_HAND (64u << 10) /* bytes that are worth waking a thread */
+#define SEG_PEEK 64u	     /* bytes looked at first */
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err)
 {

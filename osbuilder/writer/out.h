@@ -12,7 +12,7 @@
 
 /*
  * Buffered positional output for block formats. Positions are relative to the caller's offset. Writing on where the last
- * write ended costs one system call a megabyte; whole blocks of zeros are left as holes.
+ * write ended costs one system call for 512 KiB; whole blocks of zeros are left as holes.
  */
 struct out {
 	int fd;
