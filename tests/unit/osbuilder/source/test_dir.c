@@ -201,6 +201,42 @@ static int unreadable_child(struct dir *d)
 	return 1;
 }
 
+/* Small files are read with the directory, others when their content is wanted. */
+static void test_content_sizes(void **state)
+{
+	static const size_t sizes[] = { 1, 4095, 4096, 4097, 70000 };
+	const struct source_dir_params p = { .own_as_root = true };
+	struct error err = ERROR_INIT;
+	struct dir *d = *state;
+	struct tree *t = tree_new();
+	char name[16], *text = calloc(1, 70001), *buf = malloc(70000);
+
+	memset(text, 'x', 70000);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char end = text[sizes[i]];
+
+		text[sizes[i]] = '\0';
+		snprintf(name, sizeof(name), "f%zu", sizes[i]);
+		put(d, name, text, 0644);
+		text[sizes[i]] = end;
+	}
+	if (source_add_dir(t, d->fd, &p, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const struct blob *b;
+
+		snprintf(name, sizeof(name), "f%zu", sizes[i]);
+		b = &tree_lookup(t, name)->inode->content;
+		assert_int_equal(b->size, sizes[i]);
+		memset(buf, 0, 70000);
+		assert_int_equal(blob_read(b, 0, buf, sizes[i], &err), 0);
+		assert_memory_equal(buf, text, sizes[i]);
+	}
+	tree_free(t);
+	free(text);
+	free(buf);
+}
+
 static void test_unreadable(void **state)
 {
 	struct dir *d = *state;
@@ -254,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_target_and_plain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_xattrs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_more_xattrs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_content_sizes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_specs, setup, teardown),
 	};
