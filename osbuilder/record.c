@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -25,6 +26,7 @@
 
 struct key {
 	struct sha sha;
+	struct record *record;
 	size_t entries;
 	bool failed; /* something could not be told */
 };
@@ -117,11 +119,39 @@ static void add_entry(struct key *k, int dirfd, const char *name, unsigned depth
 		add_directory(k, fd, depth);
 }
 
+static bool same_stat(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static void add_content(struct key *k, int fd, const struct stat *st)
+{
+	struct record *r = k->record;
+	uint8_t digest[SHA_SIZE_MAX];
+
+	for (size_t i = 0; i < r->n_inputs; i++)
+		if (same_stat(&r->inputs[i].st, st)) {
+			add_bytes(k, r->inputs[i].sha256, SHA_SIZE_256);
+			return;
+		}
+	if (sha_of_fd(SHA_KIND_256, fd, 0, UINT64_MAX, digest, NULL) < 0) {
+		k->failed = true;
+		return;
+	}
+	add_bytes(k, digest, SHA_SIZE_256);
+	/* What changes again within a tick of its file system's clock has the same times. */
+	if (r->n_inputs < RECORD_INPUTS_MAX && st->st_ctim.tv_sec < r->begun - RECORD_SETTLED_S) {
+		r->inputs[r->n_inputs].st = *st;
+		memcpy(r->inputs[r->n_inputs++].sha256, digest, SHA_SIZE_256);
+	}
+}
+
 /* What a path leads to, with the content of a file. One that leads nowhere is told, too. */
 static void add_path(struct key *k, int dirfd, const char *path)
 {
 	_cleanup_fd_ int fd = -1;
-	uint8_t digest[SHA_SIZE_MAX];
 	struct stat st;
 
 	add_string(k, path);
@@ -139,8 +169,7 @@ static void add_path(struct key *k, int dirfd, const char *path)
 	if (S_ISDIR(st.st_mode)) {
 		add_directory(k, fd_steal(&fd), 0);
 	} else if (S_ISREG(st.st_mode)) {
-		k->failed |= sha_of_fd(SHA_KIND_256, fd, 0, UINT64_MAX, digest, NULL) < 0;
-		add_bytes(k, digest, SHA_SIZE_256);
+		add_content(k, fd, &st);
 	} else {
 		k->failed = true;
 	}
@@ -261,10 +290,10 @@ static void add_recipe(struct key *k, const struct image_build_params *p, const 
 		add_source(k, &rc->sources[i], rc->dirfd);
 }
 
-static int make_key(const struct image_build_params *p, const struct recipe *rc,
+static int make_key(struct record *r, const struct image_build_params *p, const struct recipe *rc,
 		    char ret[RECORD_HEX + 1])
 {
-	struct key k = { .sha = SHA_INIT };
+	struct key k = { .sha = SHA_INIT, .record = r };
 	uint8_t digest[SHA_SIZE_MAX];
 
 	k.failed = sha_begin(&k.sha, SHA_KIND_256) < 0;
@@ -354,11 +383,11 @@ void record_begin(struct record *r, const struct image_build_params *p)
 {
 	_cleanup_recipe_ struct recipe *rc = NULL;
 
-	*r = (struct record){ 0 };
+	*r = (struct record){ .begun = time(NULL) };
 	if (!p->arguments.n || p->rootfs_out || load_recipe(p, &rc) < 0)
 		return;
 	r->usable = list_outputs(r, p, rc) == 0 && r->n && name_file(r, p) == 0 &&
-		    make_key(p, rc, r->key) == 0;
+		    make_key(r, p, rc, r->key) == 0;
 }
 
 void record_release(struct record *r)
@@ -452,7 +481,7 @@ void record_finish(struct record *r, const struct image_build_params *p)
 	if (!r->file)
 		return;
 	dir = mem_dup0(r->file, (size_t)(path_base(r->file) - r->file));
-	if (r->usable && dir && load_recipe(p, &rc) == 0 && make_key(p, rc, key) == 0 &&
+	if (r->usable && dir && load_recipe(p, &rc) == 0 && make_key(r, p, rc, key) == 0 &&
 	    str_eq(key, r->key) && make_text(r, &text) == 0 && all_made(r) &&
 	    file_mkdir_p(AT_FDCWD, dir, 0755, NULL) == 0 &&
 	    file_out_open(&out, AT_FDCWD, r->file, 0644, NULL) == 0 &&

@@ -3,6 +3,8 @@
 #define OSBUILDER_RECORD_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include "image.h"
 
@@ -14,6 +16,9 @@
  * started with; contents of recipe.toml, of the lock file and of the files named by arguments (the agent); all files of the recipe's
  * directory, of its sources and below the directories named by arguments, by name, type, mode, owner, size, times, inode and link
  * target. Packages go in by the lock file.
+ *
+ * The key is made before the build and again after it. A file that has the same inode, size and times then, and was changed last more
+ * than RECORD_SETTLED_S before the build began, is not read a second time.
  *
  * An output is as it was when its size, mtime, ctime (both in nanoseconds), inode and device are, and the manifest has its hash.
  *
@@ -27,6 +32,8 @@
 #define RECORD_DEPTH_MAX   64
 #define RECORD_TEXT_MAX	   65536 /* bytes of a record */
 #define RECORD_HEX	   64
+#define RECORD_SETTLED_S   2  /* longer than the times of any file system stand still */
+#define RECORD_INPUTS_MAX  16 /* files whose hashes are kept; others are read twice */
 
 struct record_output {
 	char *path;
@@ -34,12 +41,20 @@ struct record_output {
 	dev_t dev;
 	ino_t ino;
 };
+/* A file that was hashed, and what it was then. */
+struct record_input {
+	struct stat st;
+	uint8_t sha256[32];
+};
 struct record {
 	bool usable;
 	char key[RECORD_HEX + 1];
 	char *file;
 	struct record_output outputs[RECORD_OUTPUTS_MAX];
 	size_t n;
+	time_t begun; /* seconds since 1970 */
+	struct record_input inputs[RECORD_INPUTS_MAX];
+	size_t n_inputs;
 };
 
 /* Before anything is read for the build. Never fails: what cannot be told makes a record that is not usable. */

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "codec/sha.h"
 #include "record.h"
 #include "support/tool.h"
 
@@ -75,18 +76,24 @@ static void expect(struct record *r, const char *path)
 	record_expect(r, path, fd);
 }
 
+static void make_outputs(struct record *r)
+{
+	static const char *const outputs[] = { "i.img", "i.img.manifest.json", "i.img.spdx.json" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
+		write_file(outputs[i], "output");
+		expect(r, outputs[i]);
+	}
+}
+
 /* What a build does, with `between` run in the middle of it. */
 static void build(const struct fixture *f, const char *between)
 {
-	static const char *const outputs[] = { "i.img", "i.img.manifest.json", "i.img.spdx.json" };
 	_cleanup_record_ struct record r = { 0 };
 
 	record_begin(&r, &f->p);
 	assert_true(r.usable);
-	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
-		write_file(outputs[i], "output");
-		expect(&r, outputs[i]);
-	}
+	make_outputs(&r);
 	if (between)
 		free(tool_ok("cd '%s' && %s", f->dir, between));
 	record_finish(&r, &f->p);
@@ -182,6 +189,27 @@ static void test_meanwhile(void **state)
 	assert_true(is_current(f));
 }
 
+/* The hash of a file is taken again when it is as it was, unless it has just been changed. */
+static void test_read_once(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int right = 0; right < 2; right++) {
+		_cleanup_record_ struct record r = { 0 };
+		uint8_t digest[SHA_SIZE_MAX];
+
+		record_begin(&r, &f->p);
+		assert_int_equal(r.n_inputs, 0);
+		assert_int_equal(stat("agent", &r.inputs[0].st), 0);
+		assert_int_equal(sha_of(SHA_KIND_256, "agent", 5, digest), 0);
+		memcpy(r.inputs[0].sha256, digest, right ? SHA_SIZE_256 : 0);
+		r.n_inputs = 1;
+		make_outputs(&r);
+		record_finish(&r, &f->p);
+		assert_int_equal(is_current(f), right);
+	}
+}
+
 static bool usable(const struct fixture *f)
 {
 	_cleanup_record_ struct record r = { 0 };
@@ -223,6 +251,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_meanwhile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_doubt, setup, teardown),
 	};
 
