@@ -241,7 +241,7 @@ int report_open(struct report *r, const struct report_args *a, const struct cli_
 static int json_result(struct report *r, const struct cli_command *c, int code,
 		       const struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, list = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct json_out o;
 	int bad = code < 0 ? escape_utf8(&text, error_text(err)) : 0;
 

@@ -256,7 +256,6 @@ static void damaged(void **state)
 
 static void nothing_else(void **state)
 {
-	_cleanup_tree_ struct tree *t = tree_new();
 	enum writer_compression c;
 	struct error err = ERROR_INIT;
 
