@@ -3,6 +3,6 @@
 $(call OSB_UNIT,source/test_read,tests/support/torture_tree.c)
 $(call OSB_UNIT,source/test_installed)
 $(call OSB_UNIT,test_diff)
-$(foreach f,erofs ext4 cpio,$(eval $(call fuzz,$(f),osbuilder codec base,$(OSBUILDER_LDLIBS))))
+$(foreach f,erofs ext4 cpio installed,$(eval $(call fuzz,$(f),osbuilder codec base,$(OSBUILDER_LDLIBS))))
 $(call OSB_UNIT,writer/test_tar,tests/support/torture_tree.c)
 $(call OSB_UNIT,writer/test_erofs_lz4,tests/support/torture_tree.c)

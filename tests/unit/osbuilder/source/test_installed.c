@@ -2,7 +2,10 @@
 #include "source/installed.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
+#include "base/strbuf.h"
 #include "support/cmocka_all.h"
 
 static struct source_packages found(const char *path, const char *text)
@@ -77,13 +80,46 @@ static void test_nothing(void **state)
 	assert_int_equal(p.n, 0);
 }
 
+/* What is over a limit is left out; the rest is good. */
+static void test_limits(void **state)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_tree_ struct tree *t = tree_new();
+	struct blob status = BLOB_INIT;
+	const struct tree_attr attr = { .mode = S_IFREG | 0644, .content = &status };
+	static const char big[] = "Package: big\n\n";
+	_cleanup_fd_ int fd = -1;
+	struct source_packages p = { 0 };
+	struct error err = ERROR_INIT;
+
+	for (int i = 0; i < SOURCE_PACKAGES_MAX + 10; i++)
+		assert_int_equal(strbuf_addf(&text, "P:p%d\nV:1\n\n", i), 0);
+	p = found("lib/apk/db/installed", text.buf);
+	assert_int_equal(p.n, SOURCE_PACKAGES_MAX);
+	assert_package(&p, SOURCE_PACKAGES_MAX - 1, "p4095", "1", "");
+	source_packages_release(&p);
+
+	assert_int_equal(fd_memfd("status", &fd), 0);
+	assert_int_equal(fd_write_full(fd, big, sizeof(big) - 1), 0);
+	assert_int_equal(ftruncate(fd, (off_t)INSTALLED_FILE_MAX + 1), 0);
+	assert_int_equal(tree_add_file(t, "lib/apk/db/installed", 0644, "P:a\n", 4, &err), 0);
+	for (int over = 0; over < 2; over++) {
+		blob_from_fd(&status, fd, 0, INSTALLED_FILE_MAX + (uint64_t)over);
+		assert_int_equal(
+			tree_add(t, "var/lib/dpkg/status", &attr, TREE_ADD_PARENTS, NULL, &err), 0);
+		assert_int_equal(installed_packages(t, &p), 0);
+		assert_int_equal(p.n, 1);
+		assert_package(&p, 0, over ? "a" : "big", "", "");
+		source_packages_release(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dpkg),
-		cmocka_unit_test(test_apk),
-		cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_dpkg),	cmocka_unit_test(test_apk),
+		cmocka_unit_test(test_summary), cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
