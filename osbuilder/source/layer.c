@@ -225,36 +225,31 @@ static int read_entry(struct layer *l, struct la_archive *a, const struct la_ent
 	return r < 0 ? r : read_xattrs(l, a, d, err);
 }
 
-static const char *plain_path(const char *path)
+/* Component by component, as the tree reads a path: "a/b", "./a/b", "a//b", "a/./b" and "a/b/" are one name. */
+static int compare_paths(const char *p, const char *q)
 {
-	while (*path == '/' || (path[0] == '.' && (path[1] == '/' || !path[1])))
-		path++;
-	return path;
-}
+	for (;;) {
+		size_t n = 0, m = 0;
+		const char *x = path_next(&p, &n), *y = path_next(&q, &m);
+		int r;
 
-/* "a" and "a/" are one name. */
-static size_t plain_length(const char *path)
-{
-	size_t len = strlen(path);
-
-	while (len && path[len - 1] == '/')
-		len--;
-	return len;
+		if (!x || !y)
+			return !!x - !!y;
+		r = memcmp(x, y, MIN(n, m));
+		if (r || n != m)
+			return r ? r : n < m ? -1 : 1;
+	}
 }
 
 static int by_path(const void *a, const void *b)
 {
 	const struct layer_entry *x = *(struct layer_entry *const *)a;
 	const struct layer_entry *y = *(struct layer_entry *const *)b;
-	const char *p = plain_path(x->e.path), *q = plain_path(y->e.path);
-	const size_t n = plain_length(p), m = plain_length(q);
-	int r = memcmp(p, q, MIN(n, m));
 
-	return r ? r : n < m ? -1 : n > m;
+	return compare_paths(x->e.path, y->e.path);
 }
 
-/* Who gives a name twice means only one of them, and other programs may take the other one. Directories do no harm. */
-static int refuse_twice(const struct layer *l, struct error *err)
+int layer_refuse_twice(const struct layer *l, struct error *err)
 {
 	_cleanup_free_ struct layer_entry **all = new0_array(struct layer_entry *, l->n);
 
@@ -283,7 +278,7 @@ int layer_read(struct layer *l, struct la_archive *a, struct layer_spool *s, str
 			return error_wrap(err, r, "entry '%.200s'", e.path);
 	}
 	if (r == 0)
-		r = refuse_twice(l, err);
+		r = layer_refuse_twice(l, err);
 	return r < 0 ? r : layer_spool_flush(s, err);
 }
 

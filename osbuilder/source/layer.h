@@ -75,6 +75,11 @@ int layer_add_xattr(struct layer *l, struct layer_entry *d, const char *name, co
  * file when this returns. Refuses names as source_unpack_tar_fd() does. Errors name the entry.
  */
 int layer_read(struct layer *l, struct la_archive *a, struct layer_spool *s, struct error *err);
+/*
+ * Who gives a name twice means only one of them, and other programs may take the other one: refused, however the two are spelt.
+ * Directories do no harm. layer_read() does this at its end.
+ */
+int layer_refuse_twice(const struct layer *l, struct error *err);
 /* Adds the entries at the root with the rules of tree_add(), and moves their contents out. `origin` as in struct tree_inode. */
 int layer_apply(struct layer *l, struct tree *t, uint32_t origin, struct error *err);
 

@@ -153,5 +153,7 @@ int rpm_read(struct layer *l, struct layer_spool *spool, const void *data, size_
 		r = gather_links(&files, err);
 	if (r == 0)
 		r = add_files(l, &files, err);
+	if (r == 0)
+		r = layer_refuse_twice(l, err);
 	return r < 0 ? r : layer_spool_flush(spool, err);
 }

@@ -127,7 +127,9 @@ struct tree_node *unpack_existing(struct tree *t, const char *path)
 	struct tree_node *dir;
 	char *parent;
 
-	while (len && path[len - 1] == '/')
+	/* "a/" and "a/." are "a" */
+	while (len && (path[len - 1] == '/' ||
+		       (path[len - 1] == '.' && (len == 1 || path[len - 2] == '/'))))
 		len--;
 	for (start = len; start && path[start - 1] != '/';)
 		start--;

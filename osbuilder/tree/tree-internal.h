@@ -26,10 +26,4 @@ size_t node_find(const struct tree_node *dir, const char *name, size_t len, bool
 int node_attach(struct tree_node *dir, struct tree_node *n);
 void node_detach(struct tree_node *n);
 
-/*
- * Splits off the next component of *path: its start, length in *len, *path moved behind it. NULL at the end.
- * Skips slashes and "." components.
- */
-const char *path_next(const char **path, size_t *len);
-
 #endif

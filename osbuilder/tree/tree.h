@@ -134,6 +134,11 @@ int tree_add_symlink(struct tree *t, const char *path, const char *target, struc
 int tree_add_file(struct tree *t, const char *path, uint32_t perm, const void *data, size_t len,
 		  struct error *err);
 
+/*
+ * Splits off the next component of *path: its start, length in *len, *path moved behind it. NULL at the end.
+ * Skips slashes and "." components.
+ */
+const char *path_next(const char **path, size_t *len);
 /* The node at exactly this path, links not followed; NULL when there is none. */
 struct tree_node *tree_lookup(struct tree *t, const char *path);
 /* As a process whose root is the tree would find it: links followed, the last one too. NULL: none, or a loop. */

@@ -158,6 +158,14 @@ static void test_hostile_tar(void **state)
 		{ { { long_name, 'f', "x", 0644, 0 } }, "name is longer than 255 bytes" },
 		{ { { "a", 'f', "x", 0644, 0 }, { "./a", 'f', "y", 0644, 0 } },
 		  "entry './a': is there twice" },
+		{ { { "a/b", 'f', "x", 0644, 0 }, { "a//b", 'f', "y", 0644, 0 } },
+		  "entry 'a//b': is there twice" },
+		{ { { "./a/b", 'f', "x", 0644, 0 }, { "a/./b", 'f', "y", 0644, 0 } },
+		  "entry 'a/./b': is there twice" },
+		{ { { "a/./b", 'l', "x", 0777, 0 }, { ".//a/b", 'f', "y", 0644, 0 } },
+		  "entry './/a/b': is there twice" },
+		{ { { "a", 'f', "x", 0644, 0 }, { "a/.", 'f', "y", 0644, 0 } },
+		  "entry 'a/.': is there twice" },
 		{ { { "a", 'l', "b", 0777, 0 }, { "a", 'l', "c", 0777, 0 } },
 		  "entry 'a': is there twice" },
 		{ { { "a", 'l', "/", 0777, 0 }, { "a", 'd', NULL, 0755, 0 } },
@@ -180,6 +188,30 @@ static void test_hostile_tar(void **state)
 		    !(i % 2 && strstr(err.msg, "' is there twice") &&
 		      strstr(cases[i / 2].message, "is there twice")))
 			fail_msg("case %zu: '%s'", i, err.msg);
+	}
+}
+
+/* Names that only begin alike are different ones, and directories may be there more than once. */
+static void test_not_twice(void **state)
+{
+	static const struct archive_member m[] = {
+		{ "a", 'd', NULL, 0755, 0 },	{ "./a/", 'd', NULL, 0755, 0 },
+		{ "a/.", 'd', NULL, 0755, 0 },	{ "a/b", 'f', "x", 0644, 0 },
+		{ "a/b.c", 'f', "x", 0644, 0 }, { "ab", 'f', "x", 0644, 0 },
+		{ "a/.b", 'f', "x", 0644, 0 },	{ "a/b-/c", 'f', "x", 0644, 0 },
+		{ "a/...", 'f', "x", 0644, 0 }, { "b", 'f', "x", 0644, 0 },
+		{ ".", 'd', NULL, 0755, 0 },	{ "./", 'd', NULL, 0755, 0 },
+	};
+
+	for (int deb = 0; deb < 2; deb++) {
+		_cleanup_tree_ struct tree *t = tree_new();
+		struct error err = ERROR_INIT;
+
+		if ((deb ? unpack_deb(t, m, ARRAY_SIZE(m), &err)
+			 : unpack_tar(t, "none", m, ARRAY_SIZE(m), &err)) < 0)
+			fail_msg("%d: %s", deb, err.msg);
+		assert_non_null(tree_lookup(t, "a/b-/c"));
+		assert_non_null(tree_lookup(t, "a/..."));
 	}
 }
 
@@ -344,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_contents_stay_in_the_file),
 		cmocka_unit_test(test_cut_off_tar),
 		cmocka_unit_test(test_hostile_tar),
+		cmocka_unit_test(test_not_twice),
 		cmocka_unit_test(test_link_cannot_escape),
 		cmocka_unit_test(test_bomb),
 		cmocka_unit_test(test_bomb_layer),
