@@ -317,9 +317,13 @@ def apk_cases():
         need_repo()
         r = ApkRepo(TMP, "apk-hostile")
         r.add("twice", "1", [("f", b"x"), ("f", b"y")]).add("absolute", "1", [("/etc/f", b"x")]).add("long", "1", [("n" * 256, b"x")])
-        r.add("through", "1", [("out", "/nowhere"), ("out/f", b"x")]).finish()
+        r.add("through", "1", [("out", "/nowhere"), ("out/f", b"x")]).add("spelt", "1", [("a/f", b"x"), ("a/./f", b"y")])
+        huge = tarfile.TarInfo("zeros")
+        huge.size = (8 << 30) + 1
+        r.add("bomb", "1", [], tar=huge.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 20)).finish()
         for name, said in (("twice", "entry 'f' is there twice"), ("absolute", "entry '/etc/f': absolute path"),
-                           ("long", "name is longer than 255 bytes"),
+                           ("long", f"entry '{'n' * 200}': name is longer than 255 bytes"), ("spelt", "entry 'a/./f' is there twice"),
+                           ("bomb", "entry 'zeros': unpacks to more than 8589934592 bytes"),
                            ("through", "entry 'out/f': path goes through a dangling symbolic link")):
             err = build(r.source([name]), ok=False)
             expect(err, f"package {name}: ")

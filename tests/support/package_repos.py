@@ -78,8 +78,8 @@ class ApkRepo:
         kind = "RSA" if self.sign == "sha1" else "RSA256"
         return gzip.compress(tar_of([(f".SIGN.{kind}.{self.name}", sig)], eoa=False), mtime=0) + data
 
-    def add(self, name, version, files, depends="", provides="", change=None):
-        data = gzip.compress(tar_of(files), mtime=0)
+    def add(self, name, version, files, depends="", provides="", change=None, tar=None):
+        data = gzip.compress(tar or tar_of(files), mtime=0)
         info = f"pkgname = {name}\npkgver = {version}\narch = x86_64\ndatahash = {sha256(data)}\n"
         control = gzip.compress(tar_of([(".PKGINFO", info.encode()), (".post-install", b"#!/bin/sh\nexit 1\n")], eoa=False), mtime=0)
         apk = self.signed(control) + data

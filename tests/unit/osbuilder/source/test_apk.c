@@ -7,6 +7,7 @@
 
 #include "base/strbuf.h"
 #include "source/apk.h"
+#include "support/make_archive.h"
 
 #define SUM			 "C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
 #define PKG(name, version, rest) SUM "P:" name "\nV:" version "\nA:x86_64\nS:100\n" rest "\n"
@@ -267,13 +268,95 @@ static void test_install_if(void **state)
 	expect(index, "init !base", "the recipe wants '!base', but base is needed");
 }
 
+/* A package of these files; `more` is put into its control data. Signatures are not looked at when a package is read. */
+static int read_made(const struct archive_member *more, const struct archive_member *v, size_t n,
+		     struct layer *l, struct layer_spool *spool, struct error *err)
+{
+	static const struct archive_member sign = { ".SIGN.RSA.key", 'f', "x", 0644, 0 };
+	const struct archive_member control[] = {
+		more ? *more : (struct archive_member){ ".post-install", 'f', "exit 1", 0755, 0 },
+		{ ".PKGINFO", 'f', "pkgname = test\npkgver = 1-r0\narch = x86_64\n", 0644, 0 },
+	};
+	_cleanup_strbuf_ struct strbuf one = STRBUF_INIT, two = STRBUF_INIT, three = STRBUF_INIT;
+	struct source_package_info info = { 0 };
+
+	make_tar(&one, "gzip", &sign, 1);
+	make_tar(&two, "gzip", control, ARRAY_SIZE(control));
+	make_tar(&three, "gzip", v, n);
+	assert_int_equal(strbuf_add(&one, two.buf, two.len), 0);
+	assert_int_equal(strbuf_add(&one, three.buf, three.len), 0);
+	assert_int_equal(layer_spool_open(spool, err), 0);
+	return apk_read(l, spool, one.buf, one.len, "x86_64", &info, err);
+}
+
+static void test_hostile_files(void **state)
+{
+	static char long_name[257], long_path[TREE_PATH_MAX + 3];
+	static const struct {
+		struct archive_member v[2];
+		const char *message; /* NULL: is at etc/f */
+	} cases[] = {
+		{ { { long_name, 'f', "x", 0644, 0 } }, "name is longer than 255 bytes" },
+		{ { { long_path, 'f', "x", 0644, 0 } }, "path is longer than 4095 bytes" },
+		{ { { "../f", 'f', "x", 0644, 0 } }, "entry '../f': path contains '..'" },
+		{ { { "/etc/f", 'f', "x", 0644, 0 } }, "entry '/etc/f': absolute path" },
+		{ { { "h", 'h', "../etc/f", 0644, 0 } },
+		  "entry 'h': hard link target '../etc/f': path contains '..'" },
+		{ { { "out", 'l', "/nowhere", 0777, 0 }, { "out/f", 'f', "x", 0644, 0 } },
+		  "entry 'out/f': path goes through a dangling symbolic link" },
+		{ { { "out", 'l', "../../nowhere", 0777, 0 }, { "out/f", 'f', "x", 0644, 0 } },
+		  "entry 'out/f': path goes through a dangling symbolic link" },
+		{ { { "up", 'l', "../../etc", 0777, 0 }, { "up/f", 'f', "x", 0644, 0 } }, NULL },
+		{ { { "a/b", 'f', "x", 0644, 0 }, { "a//b", 'f', "y", 0644, 0 } },
+		  "entry 'a//b' is there twice" },
+	};
+
+	memset(long_name, 'n', sizeof(long_name) - 1);
+	for (size_t i = 0; i < sizeof(long_path) - 1; i++)
+		long_path[i] = i % 2 ? '/' : 'p';
+	long_path[sizeof(long_path) - 2] = 'p';
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const size_t n = cases[i].v[1].path ? 2 : 1;
+		_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
+		_cleanup_tree_ struct tree *t = tree_new();
+		_cleanup_layer_ struct layer l = { 0 };
+		struct error err = ERROR_INIT;
+		int r;
+
+		assert_int_equal(tree_add_dir(t, "etc", 0755, &err), 0);
+		r = read_made(NULL, cases[i].v, n, &l, &spool, &err);
+		if (r == 0)
+			r = layer_apply(&l, t, 0, &err);
+		if (!cases[i].message) {
+			assert_int_equal(r, 0);
+			assert_non_null(tree_lookup(t, "etc/f"));
+		} else if (r >= 0 || !strstr(err.msg, cases[i].message)) {
+			fail_msg("case %zu: %d '%s'", i, r, err.msg);
+		}
+	}
+}
+
+/* A few thousand bytes that would become very many. */
+static void test_bomb(void **state)
+{
+	static const struct archive_member zeros = { "zeros", 'f', NULL, 0644, APK_CONTROL_MAX };
+	static const struct archive_member file = { "f", 'f', "x", 0644, 0 };
+	_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
+	_cleanup_layer_ struct layer l = { 0 };
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(read_made(&zeros, &file, 1, &l, &spool, &err), -EFBIG);
+	assert_string_equal(err.msg, "unpacks to more than 16777216 bytes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_version_order), cmocka_unit_test(test_bad_versions),
 		cmocka_unit_test(test_dependencies),  cmocka_unit_test(test_index),
 		cmocka_unit_test(test_bad_index),     cmocka_unit_test(test_solver),
-		cmocka_unit_test(test_install_if),
+		cmocka_unit_test(test_install_if),    cmocka_unit_test(test_hostile_files),
+		cmocka_unit_test(test_bomb),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

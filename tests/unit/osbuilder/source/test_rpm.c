@@ -190,6 +190,9 @@ static void test_reject_files(void **state)
 		{ { { .path = "/a", .mode = S_IFREG | 0644, .text = "x" },
 		    { .path = "/b", .mode = S_IFREG | 0644, .text = "y", .name = "./a" } },
 		  "entry '/a' is there twice" },
+		{ { { .path = "/usr/a", .mode = S_IFREG | 0644, .text = "x" },
+		    { .path = "/usr/.//a", .mode = S_IFREG | 0644, .text = "y" } },
+		  "a' is there twice" },
 		{ { { .path = "/a", .mode = S_IFREG | 0644, .text = "x", .name = "./../../out" } },
 		  "entry './../../out': the header has no such file" },
 		{ { { .path = "/a", .mode = S_IFREG | 0644, .text = "x", .name = "" } },
@@ -214,6 +217,48 @@ static void test_reject_files(void **state)
 			assert_int_equal(r, 0);
 		else if (r >= 0 || !strstr(err.msg, bad[i].message))
 			fail_msg("case %zu: %d '%s'", i, r, err.msg);
+	}
+}
+
+/* A file that the package puts through a link of its own ends in the tree, or nowhere. */
+static void test_through_link(void **state)
+{
+	static const struct {
+		struct rpm_member v[2];
+		const char *message; /* NULL: is at etc/f */
+	} cases[] = {
+		{ { { .path = "/out", .mode = S_IFLNK | 0777, .text = "/nowhere" },
+		    { .path = "/out/f", .mode = S_IFREG | 0644, .text = "x" } },
+		  "entry 'out/f': path goes through a dangling symbolic link" },
+		{ { { .path = "/out", .mode = S_IFLNK | 0777, .text = "../../../../nowhere" },
+		    { .path = "/out/f", .mode = S_IFREG | 0644, .text = "x" } },
+		  "entry 'out/f': path goes through a dangling symbolic link" },
+		{ { { .path = "/loop", .mode = S_IFLNK | 0777, .text = "loop" },
+		    { .path = "/loop/f", .mode = S_IFREG | 0644, .text = "x" } },
+		  "entry 'loop/f': path goes through a dangling symbolic link" },
+		{ { { .path = "/up", .mode = S_IFLNK | 0777, .text = "../../../etc" },
+		    { .path = "/up/f", .mode = S_IFREG | 0644, .text = "x" } },
+		  NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_layer_spool_ struct layer_spool spool = LAYER_SPOOL_INIT;
+		const struct rpm_made made = { .v = cases[i].v, .n = 2 };
+		_cleanup_tree_ struct tree *t = tree_new();
+		_cleanup_layer_ struct layer l = { 0 };
+		struct source_package_info info = { 0 };
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(tree_add_dir(t, "etc", 0755, &err), 0);
+		if (read_made(&made, &l, &spool, &info, &err) < 0)
+			fail_msg("case %zu: %s", i, err.msg);
+		if (!cases[i].message) {
+			assert_int_equal(layer_apply(&l, t, 0, &err), 0);
+			assert_non_null(tree_lookup(t, "etc/f"));
+			continue;
+		}
+		assert_true(layer_apply(&l, t, 0, &err) < 0);
+		assert_string_equal(err.msg, cases[i].message);
 	}
 }
 
@@ -310,10 +355,10 @@ static void test_caps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_urls),	cmocka_unit_test(test_read),
-		cmocka_unit_test(test_name),	cmocka_unit_test(test_reject_files),
-		cmocka_unit_test(test_damaged), cmocka_unit_test(test_bomb),
-		cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_urls),	     cmocka_unit_test(test_read),
+		cmocka_unit_test(test_name),	     cmocka_unit_test(test_reject_files),
+		cmocka_unit_test(test_through_link), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_bomb),	     cmocka_unit_test(test_caps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
