@@ -288,13 +288,25 @@ static int apt_run(const struct apt_root *a, const char *program, const struct s
 	return error_hint(err, error_set(err, -EIO, "apt: %s", first_error(text.buf)), hint);
 }
 
+/* What follows the base; NULL when the URI does not start with it. apt writes "file:///x" as "file:/x". */
+static const char *after_base(const char *uri, const char *base)
+{
+	const char *rest = str_after(uri, base), *slashes = strstr(base, ":///");
+	size_t scheme;
+
+	if (rest || !slashes)
+		return rest;
+	scheme = (size_t)(slashes + 1 - base);
+	return strncmp(uri, base, scheme) == 0 ? str_after(uri + scheme, slashes + 3) : NULL;
+}
+
 /* The part of the URI behind the longest base that it starts with; NULL for none. */
 static const char *path_below(const char *uri, const struct strv *bases)
 {
 	const char *best = NULL;
 
 	for (size_t i = 0; i < bases->n; i++) {
-		const char *rest = str_after(uri, bases->v[i]);
+		const char *rest = after_base(uri, bases->v[i]);
 
 		if (rest && *rest == '/') {
 			rest += strspn(rest, "/");

@@ -104,11 +104,11 @@ def setup():
     return None
 
 
-def write_recipe(packages):
+def write_recipe(packages, mirror=f"file:{REPO}"):
     with open(f"{RECIPE}/recipe.toml", "w", encoding="utf-8") as f:
         f.write(f'format = 1\nname = "locked"\n[distribution]\nname = "Debian"\n[agent]\npath = "/sbin/init"\n'
                 f'[[source]]\ntype = "deb"\nsuites = ["test"]\ncomponents = ["main"]\npackages = [{packages}]\n'
-                f'mirror = "file:{REPO}"\nkeyring = "{TMP}/key.gpg"\n')
+                f'mirror = "{mirror}"\nkeyring = "{TMP}/key.gpg"\n')
 
 
 # ---- builds ----------------------------------------------------------------------------------------------------------
@@ -272,7 +272,8 @@ def main():
         run("tar", "-C", root, "-cJf", f"{root}/control.tar.xz", "./control")
         for entries, said in (((("../../out", "x"),), "entry '../../out': path contains '..'"),
                               ((("a/" + "n" * 256, "x"),), f"entry 'a/{'n' * 198}': name is longer than 255 bytes"),
-                              ((("./a", "x"), ("./a", "y")), "entry './a' is there twice")):
+                              ((("./a", "x"), ("./a", "y")), "entry './a' is there twice"),
+                              ((("./a/b", "x"), ("a/.//b", "y")), "entry 'a/.//b' is there twice")):
             with tarfile.open(f"{root}/data.tar.xz", "w:xz") as tar:
                 for name, text in entries:
                     info = tarfile.TarInfo(name)
@@ -289,6 +290,19 @@ def main():
                 f"{CACHE}/unpacked/x86_64/{sha256(pool)[:2]}/{sha256(pool)}")
         os.unlink(pool)
         publish()
+        write_recipe('"one", "three"')
+
+    @case("a mirror may be written file:///DIR: the same lock file, and the same image from an empty cache")
+    def _():
+        with open(LOCK, encoding="utf-8") as f:
+            text = f.read()
+        write_recipe('"one", "three"', mirror=f"file://{REPO}/")
+        lock()
+        with open(LOCK, encoding="utf-8") as f:
+            assert f.read() == text
+        empty = os.path.join(TMP, "file-slashes")
+        os.mkdir(empty)
+        assert build("slashes", "--locked", cache=empty) == want
         write_recipe('"one", "three"')
 
     @case("a recipe that asks for something else does not fit its lock")

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "source/apt.h"
 #include "support/tool.h"
@@ -192,6 +193,41 @@ static void test_uris(void **state)
 	lock_packages_release(&f);
 }
 
+/* apt writes a mirror "file:///x" as "file:/x". */
+static void test_file_uris(void **state)
+{
+	static const struct {
+		const char *base, *uri, *path;
+	} cases[] = {
+		{ "file:///srv/deb", "file:/srv/deb/p/x_1_all.deb", "p/x_1_all.deb" },
+		{ "file:///srv/deb", "file:///srv/deb/p/x_1_all.deb", "p/x_1_all.deb" },
+		{ "file:/srv/deb", "file:/srv/deb/p/x_1_all.deb", "p/x_1_all.deb" },
+		{ "copy:///srv/deb", "copy:/srv/deb/x_1_all.deb", "x_1_all.deb" },
+		{ "file:///srv/deb", "file:/srv/debian/x_1_all.deb", NULL },
+		{ "file:///srv/deb", "copy:/srv/deb/x_1_all.deb", NULL },
+		{ "file:///srv/deb", "http:/srv/deb/x_1_all.deb", NULL },
+		{ "http://srv/deb", "http:/srv/deb/x_1_all.deb", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_strv_ struct strv bases = STRV_INIT;
+		_cleanup_free_ char *line = NULL;
+		struct lock_packages f = { 0 };
+		struct error err = ERROR_INIT;
+
+		line = str_printf("'%s' x_1_all.deb 5 SHA256:" HEX64 "\n", cases[i].uri);
+		assert_non_null(line);
+		assert_int_equal(strv_add(&bases, cases[i].base), 0);
+		assert_int_equal(apt_parse_uris(line, &bases, &f, &err), 0);
+		assert_int_equal(f.n, 1);
+		if (cases[i].path)
+			assert_string_equal(f.v[0].path, cases[i].path);
+		else
+			assert_null(f.v[0].path);
+		lock_packages_release(&f);
+	}
+}
+
 static void test_bad_uris(void **state)
 {
 	static const char *const bad[][2] = {
@@ -231,6 +267,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_host_without, setup, teardown),
 		cmocka_unit_test(test_base_uris),
 		cmocka_unit_test(test_uris),
+		cmocka_unit_test(test_file_uris),
 		cmocka_unit_test(test_bad_uris),
 	};
 
