@@ -2,6 +2,7 @@
 #include "cli/report.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,6 +31,32 @@ const struct cli_option cli_report_options[] = {
 	{ NULL },
 };
 
+/* Signals that end the program, from a terminal mostly. */
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+/* The live line is on the terminal: a handler has nothing else to know it by. */
+static volatile sig_atomic_t line_is_drawn;
+
+/* The line goes away, then the signal does what it always does (SA_RESETHAND), as soon as this returns. */
+static void on_ending(int signo)
+{
+	static const char erase[] = ERASE_LINE;
+
+	if (line_is_drawn && write(STDERR_FILENO, erase, sizeof(erase) - 1) < 0)
+		line_is_drawn = 0; /* nobody can be told */
+	raise(signo);
+}
+
+/* `from` is replaced by `to`; what is ignored (nohup) stays ignored. */
+static void handle_ending(void (*from)(int), void (*to)(int))
+{
+	struct sigaction old, act = { .sa_handler = to, .sa_flags = SA_RESTART | SA_RESETHAND };
+
+	sigemptyset(&act.sa_mask);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+		if (sigaction(ending[i], NULL, &old) == 0 && old.sa_handler == from)
+			sigaction(ending[i], &act, NULL);
+}
+
 /* All of r->line in one write, so that lines of several programs do not mix. */
 static void put_line(struct report *r)
 {
@@ -46,6 +73,7 @@ static int begin_line(struct report *r)
 
 	strbuf_reset(&r->line);
 	r->drawn = false;
+	line_is_drawn = 0;
 	return drawn ? strbuf_addstr(&r->line, ERASE_LINE) : 0;
 }
 
@@ -62,6 +90,7 @@ static void draw(struct report *r, const struct progress_state *s)
 	if (begin_line(r) < 0 || (!r->line.len && strbuf_addstr(&r->line, ERASE_LINE) < 0) ||
 	    report_live_line(s, columns(r->fd) - 1, &r->line) < 0)
 		return;
+	line_is_drawn = 1;
 	put_line(r);
 	r->drawn = true;
 }
@@ -230,6 +259,8 @@ int report_open(struct report *r, const struct report_args *a, const struct cli_
 		return error_wrap(err, code, "%s", c->name);
 	progress_init(&r->progress, &report_ops, r, intervals[r->style]);
 	r->open = true;
+	if (r->style == REPORT_LIVE)
+		handle_ending(SIG_DFL, on_ending);
 	if (r->style != REPORT_JSON)
 		return 0;
 	if (json_start(r, c) != 0)
@@ -278,6 +309,8 @@ void report_close(struct report *r)
 		put_line(r);
 	if (r->open)
 		progress_release(&r->progress);
+	if (r->open && r->style == REPORT_LIVE)
+		handle_ending(on_ending, SIG_DFL);
 	if (r->fd_owned)
 		fd_close(r->fd);
 	r->fd = -1;

@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -41,8 +42,8 @@ def events(text):
     return got
 
 
-def on_terminal(columns, *argv):
-    """What a program writes to a terminal of so many columns."""
+def on_terminal(columns, *argv, wait_for=None, signo=0):
+    """What a program writes to a terminal of so many columns; the signal is sent to it as soon as it has written `wait_for`."""
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {k: v for k, v in os.environ.items() if k != "OSBUILDER_PROGRESS"}
@@ -58,6 +59,9 @@ def on_terminal(columns, *argv):
         if not part:
             break
         data += part
+        if wait_for and wait_for in data:
+            p.send_signal(signo)
+            wait_for = None
     os.close(parent)
     out = p.communicate()[0]
     return p.returncode, out, data.decode()
@@ -94,6 +98,18 @@ def progress_cases():
             assert "\n" not in head and max(map(len, drawn)) < columns, text
         code, out, text = on_terminal(100, OSBUILDER, "build", "--recipe", "agent", "--agent", "/nonexistent", "--image", IMG)
         assert code == 1 and text.startswith("osbuilder: agent '/nonexistent': No such file or directory\r\n"), text
+
+    @case("on a terminal: a build that is interrupted takes its line away, and dies of the signal")
+    def _():
+        os.makedirs(f"{OUT}/endless")
+        os.mkfifo(f"{OUT}/endless/never.tar")  # nobody writes to it
+        with open(f"{OUT}/endless/recipe.toml", "w", encoding="utf-8") as f:
+            f.write('format = 1\nname = "endless"\n[[source]]\ntype = "tar"\npath = "never.tar"\n')
+        for signo in (signal.SIGINT, signal.SIGTERM):
+            code, out, text = on_terminal(100, OSBUILDER, "build", "--recipe", f"{OUT}/endless", "--rootfs", f"{OUT}/endless.d",
+                                          wait_for=b"\x1b[Kunpack", signo=signo)
+            assert code == -signo and out == b"" and text.endswith("\r\x1b[K"), (code, out, text)
+            assert not os.path.exists(f"{OUT}/endless.d"), signo
 
     @case("--json: stages and results on standard output, nothing else anywhere")
     def _():
