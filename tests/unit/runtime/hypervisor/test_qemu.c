@@ -134,7 +134,10 @@ static void test_fails_at_once(void **state)
 	vm_qemu_ops.free(f->vm);
 }
 
-/* A "QEMU" that speaks enough QMP on its descriptor; `then` is the Python statement that it ends with. */
+/*
+ * A "QEMU" that speaks enough QMP on its descriptor, and hears each command before it answers, as QEMU does: one that ended before would
+ * break the connection. `then` is the Python statement that it ends with.
+ */
 static void speaking_program(struct fixture *f, const char *then)
 {
 	char script[1024];
@@ -144,9 +147,10 @@ static void speaking_program(struct fixture *f, const char *then)
 		 "import os, sys, time\n"
 		 "fd = [a for a in sys.argv if a.startswith('socket,id=qmp0')][0].split('=')[-1]\n"
 		 "def say(text): os.write(int(fd), text.encode() + b'\\r\\n')\n"
+		 "def answer(text): os.read(int(fd), 4096); say(text)\n"
 		 "say('{\"QMP\": {}}')\n"
-		 "say('{\"return\": {}}')\n"
-		 "say('{\"return\": {\"status\": \"running\"}, \"id\": 0}')\n%s\n",
+		 "answer('{\"return\": {}}')\n"
+		 "answer('{\"return\": {\"status\": \"running\"}, \"id\": 0}')\n%s\n",
 		 then);
 	program(f, script);
 }
