@@ -306,11 +306,11 @@ for A in ARCHS:
         with open(wrapper, "w", encoding="utf-8") as f:
             f.write(f'#!/bin/sh\nexec {qemu} {A.agent} "$@"\n')
         os.chmod(wrapper, 0o755)
-        p = run(CLIENT, env=dict(os.environ, KATA_AGENT=wrapper, KATA_TEST_PROTOCOL_ONLY="1"))
+        p = run(CLIENT, env=dict(os.environ, KATA_AGENT=wrapper, KATA_TEST_PROTOCOL_ONLY="1", CMOCKA_MESSAGE_OUTPUT="TAP"))
         why = re.search(r"# SKIP (.*)", p.stdout)
         if why:
             raise Skip(why.group(1))
-        assert "[  PASSED  ] 4 test(s)." in p.stdout + p.stderr, p.stdout + p.stderr
+        assert len(re.findall(r"^ok \d+ - test_", p.stdout, re.M)) == 4 and "not ok" not in p.stdout, p.stdout + p.stderr
 
 
 # ---- images of the agent alone ---------------------------------------------------------------------------------------
