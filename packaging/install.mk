@@ -21,7 +21,7 @@ dist deb rpm bench:
 DEMO := $(O)/demo
 QEMU ?= /usr/bin/qemu-system-$(ARCH)
 demo-config: $(DEMO)/configuration.toml
-DEMO_KERNEL = $(abspath $(O))/kernel/$(ARCH)/vmlinux.container
+DEMO_KERNEL = $(abspath $(KERNEL))/vmlinux$(KERNEL_TYPE:%=-%).container
 DEMO_IMAGE = $(abspath $(O))/images/$(ARCH)/agent/kata-containers.img
 $(DEMO)/configuration.toml: runtime/config/configuration-qemu.toml.in packaging/install.mk
 	$(call say,CONFIG,$@)mkdir -p $(@D) && sed -e 's|@KERNEL@|$(DEMO_KERNEL)|' -e 's|@IMAGE@|$(DEMO_IMAGE)|' \
@@ -32,7 +32,7 @@ demo: $(PROGRAMS) kernel $(O)/images/$(ARCH)/agent/kata-containers.img demo-conf
 
 # ---- install ---------------------------------------------------------------------------------------------------
 # As in vmlinux-VERSION-CONFIGVERSION, upstream's names.
-KERNEL_INSTALLED = $(patsubst vmlinux-%,%,$(shell readlink $(O)/kernel/$(ARCH)/vmlinux.container))
+KERNEL_INSTALLED = $(patsubst vmlinux-%,%,$(shell readlink $(KERNEL)/vmlinux$(KERNEL_TYPE:%=-%).container))
 SHARE := $(PREFIX)/share/kata-containers
 DEFAULTS := $(PREFIX)/share/defaults/kata-containers
 MAN := $(PREFIX)/share/man
@@ -41,9 +41,9 @@ install: $(PROGRAMS) kernel $(O)/images/$(ARCH)/agent/kata-containers.img
 	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(addprefix $(H)/bin/,osbuilder kata-runtime containerd-shim-kata-v2) $(DESTDIR)$(PREFIX)/bin
 	$(Q)for f in $(MANUALS); do d=$(DESTDIR)$(MAN)/man$${f##*.}; install -d $$d && install -m 0644 $$f $$d || exit 1; done
 	$(Q)for f in vmlinux vmlinuz config System.map; do \
-		install -m 0644 $(O)/kernel/$(ARCH)/$$f $(DESTDIR)$(SHARE)/$$f-$(KERNEL_INSTALLED); done
-	$(Q)for f in vmlinux vmlinuz; do ln -sfn $$f-$(KERNEL_INSTALLED) $(DESTDIR)$(SHARE)/$$f.container; done
-	$(Q)install -m 0644 $(O)/kernel/$(ARCH)/kernel.manifest.json $(DESTDIR)$(SHARE)
+		install -m 0644 $(KERNEL)/$$f $(DESTDIR)$(SHARE)/$$f-$(KERNEL_INSTALLED); done
+	$(Q)for f in vmlinux vmlinuz; do ln -sfn $$f-$(KERNEL_INSTALLED) $(DESTDIR)$(SHARE)/$$f$(KERNEL_TYPE:%=-%).container; done
+	$(Q)install -m 0644 $(KERNEL)/kernel.manifest.json $(DESTDIR)$(SHARE)
 	$(Q)cp --sparse=always $(O)/images/$(ARCH)/agent/kata-containers.img* $(O)/images/$(ARCH)/agent/kata-containers-initrd.img* $(DESTDIR)$(SHARE)
-	$(Q)sed -e 's|@KERNEL@|$(SHARE)/vmlinux.container|' -e 's|@IMAGE@|$(SHARE)/kata-containers.img|' -e 's|@QEMU@|$(QEMU)|' \
+	$(Q)sed -e 's|@KERNEL@|$(SHARE)/vmlinux$(KERNEL_TYPE:%=-%).container|' -e 's|@IMAGE@|$(SHARE)/kata-containers.img|' -e 's|@QEMU@|$(QEMU)|' \
 		runtime/config/configuration-qemu.toml.in > $(DESTDIR)$(DEFAULTS)/configuration.toml
