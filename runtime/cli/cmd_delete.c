@@ -2,7 +2,7 @@
 #include "base/loop.h"
 #include "cli/cli.h"
 #include "cli/known.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "cli/task_client.h"
 
 static void free_loop(struct loop **l)

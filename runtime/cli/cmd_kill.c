@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include "base/loop.h"
+#include "base/options.h"
 #include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/known.h"
-#include "cli/options.h"
 #include "cli/task_client.h"
 
 static void free_loop(struct loop **l)

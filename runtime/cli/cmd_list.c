@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/options.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
 #include "cli/known.h"
-#include "cli/options.h"
 #include "codec/json.h"
 
 static pid_t shown_pid(const struct state *s)

@@ -5,9 +5,9 @@
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/options.h"
 #include "base/path.h"
 #include "cli/cli.h"
-#include "cli/options.h"
 #include "oci/spec.h"
 
 #define SPEC_FILE     "config.json"

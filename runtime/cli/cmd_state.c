@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
+#include "base/options.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
 #include "cli/known.h"
-#include "cli/options.h"
 #include "codec/json.h"
 
 int cmd_state(const struct cli *cli, int argc, char **argv, struct error *err)

@@ -7,9 +7,9 @@
 #include <unistd.h>
 #include "base/compiler.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
-#include "cli/options.h"
 #include "config/config.h"
 
 #ifndef KATA_COMMIT

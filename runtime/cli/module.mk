@@ -1,11 +1,9 @@
-# kata-runtime, one file a command, and the option parser that the engine shares
-$(eval $(call lib,options,runtime/cli/options.c))
+# kata-runtime, one file a command
 CLI_SRCS := $(addprefix runtime/cli/,cmd_delete.c cmd_exec.c cmd_kill.c cmd_list.c cmd_run.c cmd_spec.c cmd_state.c known.c \
 	relay.c session.c task_client.c terminal.c timings.c)
 $(eval $(call lib,cli,$(CLI_SRCS)))
-CLI_LIBS := cli options sandboxstate config ocijson oci wire wireproto codec base
+CLI_LIBS := cli sandboxstate config ocijson oci wire wireproto codec base
 CLI_LDLIBS := -lprotobuf-c -ljansson
 $(eval $(call prog,$(H),kata-runtime,runtime/cli/main.c,$(CLI_LIBS),$(CLI_LDLIBS)))
 PROGRAMS += $(H)/bin/kata-runtime
-$(eval $(call unit,runtime/cli/test_options,options base))
 $(eval $(call unit,runtime/cli/test_relay,cli base))

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/compiler.h"
-#include "cli/options.h"
+#include "base/options.h"
 #include "shim/oci_bootstrap.h"
 
 #ifndef KATA_COMMIT
