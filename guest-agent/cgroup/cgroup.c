@@ -167,6 +167,58 @@ int cgroup_update(struct cgroup *c, const struct oci_resources *resources, struc
 	return 0;
 }
 
+struct cgroup *cgroup_close(struct cgroup *c)
+{
+	if (c) {
+		fd_close(c->fd);
+		free(c->rel);
+		free(c->path);
+		free(c);
+	}
+	return NULL;
+}
+
+int cgroup_open(struct cgroup_root *root, const char *name, struct cgroup **ret, struct error *err)
+{
+	struct cgroup *c = new0(struct cgroup);
+	int r;
+
+	if (!c)
+		return error_oom(err);
+	c->root = root;
+	c->fd = -1;
+	c->rel = cgroup_clean_path(name, name);
+	c->path = c->rel ? path_join(root->mount, c->rel) : NULL;
+	if (!c->path) {
+		cgroup_close(c);
+		return error_oom(err);
+	}
+	c->fd = openat(root->fd, c->rel, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->fd < 0) {
+		r = error_sys(err, -errno, "cgroup \"/%s\"", c->rel);
+		cgroup_close(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+const char *cgroup_name(const struct cgroup *c)
+{
+	return c->rel;
+}
+
+int cgroup_add(struct cgroup *c, pid_t pid, struct error *err)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	if (file_write_existing(c->fd, "cgroup.procs", text, err) < 0)
+		return error_prefix(err, "cannot move process %s into cgroup \"/%s\"", text,
+				    c->rel);
+	return 0;
+}
+
 void cgroup_remove(struct cgroup *c)
 {
 	if (!c)
@@ -184,10 +236,7 @@ void cgroup_remove(struct cgroup *c)
 				break;
 		}
 	}
-	fd_close(c->fd);
-	free(c->rel);
-	free(c->path);
-	free(c);
+	cgroup_close(c);
 }
 
 int cgroup_fd(const struct cgroup *c)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "base/error.h"
 #include "oci/spec.h"
 
@@ -26,6 +27,15 @@ struct cgroup_root *cgroup_root_free(struct cgroup_root *r); /* NULL accepted; r
  */
 int cgroup_create(struct cgroup_root *root, const char *path, const char *id,
 		  const struct oci_resources *resources, struct cgroup **ret, struct error *err);
+/*
+ * The cgroup of a container that another process made (runk: every command is a process of its own). name: what cgroup_name() said
+ * then. -ENOENT when it is gone. cgroup_close() leaves it in the kernel.
+ */
+int cgroup_open(struct cgroup_root *root, const char *name, struct cgroup **ret, struct error *err);
+struct cgroup *cgroup_close(struct cgroup *c);
+const char *cgroup_name(const struct cgroup *c);
+/* Moves a process into it. */
+int cgroup_add(struct cgroup *c, pid_t pid, struct error *err);
 /* Sets those limits that are present. Device rules are set only when the cgroup is made. */
 int cgroup_update(struct cgroup *c, const struct oci_resources *resources, struct error *err);
 /* Kills what is left inside, removes the directory, and frees. NULL accepted. */
