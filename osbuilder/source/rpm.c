@@ -204,6 +204,9 @@ static int dnf(const struct rpm_root *root, const struct strv *packages, enum dn
 	int r, code = 0;
 
 	r = strv_adds(&argv, "dnf", "-q", "-y", NULL);
+	/* metadata_expire=0 still lets what was fetched within this second pass for fresh. */
+	if (mode == DNF_URLS)
+		r |= strv_add(&argv, "--refresh");
 	r |= strv_addf(&argv, "--config=%s/dnf.conf", root->dir);
 	r |= strv_addf(&argv, "--installroot=%s/root", root->dir);
 	r |= strv_addf(&argv, "--releasever=%s", s->release ? s->release : "0");

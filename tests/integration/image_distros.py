@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import tomllib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -308,6 +309,9 @@ def drift_cases():
         os.unlink(f"{repo.dir}/repo/lib-1.0-1.noarch.rpm")
         repo.add("lib", "1.1").finish()
         build(d, cache)  # the cache has them
+        for top, _, files in os.walk(cache):
+            for f in files:
+                os.utime(f"{top}/{f}", (time.time() + 60,) * 2)  # as if dnf had fetched its metadata only now
         p = osbuilder("lock", d, cache, "--check", ok=False)
         assert p.returncode == 1 and p.stdout == "- lib 1.0-1 noarch\n+ lib 1.1-1 noarch\n", p.stdout
         expect(p.stderr, "lock-x86_64.toml' is not what the archives have now: 2 changes")
