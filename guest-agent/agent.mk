@@ -1,9 +1,10 @@
 # kata-agent: static, /sbin/init of the guest.
 AGENT_SRCS := $(addprefix guest-agent/,main.c \
 	init/pid1.c \
-	service/agent.c service/storage_job.c service/svc_container.c service/svc_guest.c service/svc_process.c \
-	service/svc_sandbox.c service/svc_stdio.c)
-AGENT_LIBS := agentinit container wire ocipb oci wireproto base
+	service/agent.c service/hotplug.c service/storage_job.c service/svc_container.c service/svc_guest.c \
+	service/svc_iptables.c service/svc_network.c service/svc_process.c service/svc_sandbox.c service/svc_stdio.c \
+	service/work.c)
+AGENT_LIBS := agentinit container net wire ocipb oci wireproto base
 $(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 PROGRAMS += $(G)/bin/kata-agent
@@ -22,8 +23,8 @@ $(SYSROOT).stamp: guest-agent/sysroot/recipe.toml | $(H)/bin/osbuilder
 endif
 
 AGENT_TEST := guest-agent/service/test_agent_local
-$(eval $(call unit,$(AGENT_TEST),wire wireproto base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c \
+$(eval $(call unit,$(AGENT_TEST),wire wireproto net base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c \
 	tests/unit/guest-agent/service/agent_process_tests.c tests/unit/guest-agent/service/agent_environment_tests.c \
-	tests/unit/guest-agent/service/agent_escape_tests.c))
+	tests/unit/guest-agent/service/agent_escape_tests.c tests/unit/guest-agent/service/agent_network_tests.c))
 $(H)/test/$(AGENT_TEST): | $(if $(SAN),$(H),$(G))/bin/kata-agent
 BOOT_TEST_PROGS += $(H)/test/$(AGENT_TEST) $(G)/bin/kata-agent

@@ -107,6 +107,34 @@ int device_block_by_pci(const char *sysfs, const char *pci_path, char **ret, str
 	return 0;
 }
 
+/* The first entry of DIR/KIND, or of DIR/virtioN/KIND. */
+static char *class_entry(const char *dir, const char *kind)
+{
+	_cleanup_free_ char *own = str_printf("%s/%s", dir, kind), *virtio = NULL, *below = NULL;
+	char *name = own ? first_entry(own, "") : NULL;
+
+	if (name)
+		return name;
+	virtio = first_entry(dir, "virtio");
+	below = virtio ? str_printf("%s/%s/%s", dir, virtio, kind) : NULL;
+	return below ? first_entry(below, "") : NULL;
+}
+
+int device_net_by_pci(const char *sysfs, const char *pci_path, char **ret, struct error *err)
+{
+	_cleanup_free_ char *dir = NULL;
+	char *name;
+
+	if (!device_is_pci_path(pci_path))
+		return error_set(err, -EINVAL, "\"%s\" is not a PCI path", pci_path);
+	dir = pci_dir(sysfs, pci_path);
+	name = dir ? class_entry(dir, "net") : NULL;
+	if (!name)
+		return error_set(err, -EAGAIN, "no network interface at PCI path %s", pci_path);
+	*ret = name;
+	return 0;
+}
+
 int device_block_resolve(const char *source, char **ret, struct error *err)
 {
 	_cleanup_free_ char *path = NULL;

@@ -20,6 +20,8 @@ bool device_is_pci_path(const char *s);
  * -EAGAIN: nothing there yet, -EINVAL: no such form.
  */
 int device_block_by_pci(const char *sysfs, const char *pci_path, char **ret, struct error *err);
+/* The network interface of the PCI function, by name (malloc'd). As above. */
+int device_net_by_pci(const char *sysfs, const char *pci_path, char **ret, struct error *err);
 /* A PCI path or "/dev/NAME", to the path of an existing block device. -EAGAIN as above. Malloc'd *ret. */
 int device_block_resolve(const char *source, char **ret, struct error *err);
 /* Major and minor of a device node. */

@@ -55,6 +55,13 @@ static const struct ttrpc_method agent_methods[] = {
 	{ "WriteStdin", &grpc__write_stream_request__descriptor, svc_write_stdin },
 	{ "ReadStdout", &grpc__read_stream_request__descriptor, svc_read_stdout },
 	{ "ReadStderr", &grpc__read_stream_request__descriptor, svc_read_stderr },
+	{ "UpdateInterface", &grpc__update_interface_request__descriptor, svc_update_interface },
+	{ "UpdateRoutes", &grpc__update_routes_request__descriptor, svc_update_routes },
+	{ "ListInterfaces", &grpc__list_interfaces_request__descriptor, svc_list_interfaces },
+	{ "ListRoutes", &grpc__list_routes_request__descriptor, svc_list_routes },
+	{ "AddARPNeighbors", &grpc__add_arpneighbors_request__descriptor, svc_add_arp_neighbors },
+	{ "GetIPTables", &grpc__get_iptables_request__descriptor, svc_get_iptables },
+	{ "SetIPTables", &grpc__set_iptables_request__descriptor, svc_set_iptables },
 	{ "CloseStdin", &grpc__close_stdin_request__descriptor, svc_close_stdin },
 	{ "TtyWinResize", &grpc__tty_win_resize_request__descriptor, svc_tty_win_resize },
 	{ "GetGuestDetails", &grpc__guest_details_request__descriptor, svc_guest_details },
@@ -84,6 +91,8 @@ int agent_new(struct loop *loop, const struct agent_config *config, bool pid1, s
 	a->env.pipe_size = config->pipe_size;
 	r = reaper_new(loop, &a->env.reaper);
 	if (r == 0)
+		r = hotplug_new(loop, &a->hotplug);
+	if (r == 0)
 		r = ttrpc_server_new(loop, &a->server);
 	if (r < 0) {
 		agent_free(a);
@@ -105,6 +114,7 @@ struct agent *agent_free(struct agent *a)
 		return NULL;
 	agent_reset_sandbox(a);
 	a->server = ttrpc_server_free(a->server);
+	hotplug_free(a->hotplug);
 	loop_source_free(a->exit_timer);
 	reaper_free(a->env.reaper);
 	cgroup_root_free(a->env.cgroups);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include "container/container.h"
 #include "init/cmdline.h"
+#include "service/hotplug.h"
 #include "storage/storage.h"
 #include "wire/ttrpc.h"
 
@@ -32,6 +33,7 @@ struct agent {
 	bool pid1;
 	struct ttrpc_server *server;
 	struct container_env env;
+	struct hotplug *hotplug;
 	uint64_t boot_usec, ready_usec; /* CLOCK_BOOTTIME at main() and when listening */
 
 	bool sandbox; /* CreateSandbox was answered */
@@ -106,6 +108,14 @@ void svc_guest_details(struct ttrpc_call *call, const ProtobufCMessage *msg, voi
 void svc_online_cpu_mem(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_reseed_random(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_set_date_time(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+/* svc_network.c, svc_iptables.c */
+void svc_update_interface(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_update_routes(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_list_interfaces(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_list_routes(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_add_arp_neighbors(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_get_iptables(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_set_iptables(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 
 /* Storage messages to requests that point into them; malloc'd array. NULL: out of memory. */
 struct Grpc__Storage;

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
-#include "base/time.h"
 #include "wire/agent.pb-c.h"
-
-#define RETRY_USEC 5000 /* between looks for a device that is on its way */
 
 struct storage_job {
 	struct agent *agent;
@@ -15,20 +12,19 @@ struct storage_job {
 	size_t n, next;
 	char *cid;
 	struct strv *mounts;
-	struct loop_source *timer;
-	uint64_t deadline;
+	struct hotplug_wait *wait;
 	storage_job_fn fn;
 	void *data;
 	struct storage_job **slot;
 };
 
-static void finish(struct storage_job *j, const struct error *err)
+static void finish(const struct error *err, void *data)
 {
+	struct storage_job *j = data;
 	storage_job_fn fn = j->fn;
-	void *data = j->data;
 
+	data = j->data;
 	*j->slot = NULL;
-	loop_source_free(j->timer);
 	free(j->cid);
 	free(j);
 	fn(err, data);
@@ -38,8 +34,9 @@ void storage_job_cancel(struct storage_job *j)
 {
 	struct error err = ERROR_INIT;
 
+	hotplug_cancel(j->wait);
 	error_set(&err, -ECANCELED, "the sandbox was destroyed");
-	finish(j, &err);
+	finish(&err, j);
 }
 
 static int step(struct storage_job *j, struct error *err)
@@ -59,41 +56,23 @@ static int step(struct storage_job *j, struct error *err)
 	return 0;
 }
 
-static void run(struct storage_job *j)
+static int steps(void *data, struct error *err)
 {
-	struct error err = ERROR_INIT;
+	struct storage_job *j = data;
+	int r = 0;
 
-	while (j->next < j->n) {
-		int r = step(j, &err);
-
-		if (r == -EAGAIN && time_mono_usec() < j->deadline) {
-			loop_timer_set(j->timer, RETRY_USEC);
-			return;
-		}
-		if (r == -EAGAIN)
-			err.code = -ETIMEDOUT;
-		if (r < 0) {
-			finish(j, &err);
-			return;
-		}
-		error_clear(&err);
-	}
-	finish(j, NULL);
-}
-
-static void on_timer(struct loop_source *s, void *data)
-{
-	run(data);
+	while (r == 0 && j->next < j->n)
+		r = step(j, err);
+	return r;
 }
 
 int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const char *cid,
 		      struct strv *mounts, storage_job_fn fn, void *data, struct storage_job **slot)
 {
 	struct storage_job *j = new0(struct storage_job);
+	int r;
 
-	if (!j || !(j->cid = strdup(cid)) || loop_add_timer(a->loop, on_timer, j, &j->timer) < 0) {
-		if (j)
-			free(j->cid);
+	if (!j || !(j->cid = strdup(cid))) {
 		free(j);
 		return -ENOMEM;
 	}
@@ -101,13 +80,17 @@ int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const
 	j->reqs = reqs;
 	j->n = n;
 	j->mounts = mounts;
-	j->deadline = time_mono_usec() + a->config->hotplug_usec;
 	j->fn = fn;
 	j->data = data;
 	j->slot = slot;
 	*slot = j;
-	run(j);
-	return 0;
+	r = hotplug_wait(a->hotplug, a->config->hotplug_usec, steps, finish, j, &j->wait);
+	if (r < 0) {
+		*slot = NULL;
+		free(j->cid);
+		free(j);
+	}
+	return r;
 }
 
 struct storage_req *svc_storages(struct Grpc__Storage *const *msgs, size_t n)

@@ -148,7 +148,8 @@ static pid_t spawn_agent(const char *addr)
 		int status;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC) < 0)
+		if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC |
+			    CLONE_NEWNET) < 0)
 			_exit(97);
 		pid = fork();
 		if (pid == 0)

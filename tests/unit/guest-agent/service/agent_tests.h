@@ -28,4 +28,13 @@ void test_user_namespace(void **state);
 void test_leaked_descriptors(void **state);
 void test_own_binary(void **state);
 
+/* agent_network_tests.c */
+void test_interfaces(void **state);
+void test_bad_interfaces(void **state);
+void test_late_interface(void **state);
+void test_routes(void **state);
+void test_bad_routes(void **state);
+void test_neighbours(void **state);
+void test_iptables(void **state);
+
 #endif

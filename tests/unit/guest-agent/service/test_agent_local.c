@@ -404,6 +404,13 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_shared_namespaces),
 		cmocka_unit_test(test_user_namespace),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_bad_interfaces),
+		cmocka_unit_test(test_late_interface),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_bad_routes),
+		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_iptables),
 		cmocka_unit_test(test_destroy),
 	};
 	/* What an agent can do in an emulator of user programs, which has no clone3(2) for its containers. */
