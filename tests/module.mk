@@ -1,7 +1,9 @@
 # Running the tests. Each part's fragment has added its programs to UNIT_TESTS, FUZZERS and INTEGRATION_TESTS.
 
 RESULTS := $(O)/test-results
-RUN_TESTS := $(PYTHON3) tests/support/run-tests.py --results $(RESULTS)
+# How many test programs run at once.
+TEST_JOBS ?= $(shell nproc)
+RUN_TESTS := $(PYTHON3) tests/support/run-tests.py --results $(RESULTS) --jobs $(TEST_JOBS)
 UNIT_TESTS := $(sort $(UNIT_TESTS))
 FUZZERS := $(sort $(FUZZERS))
 # Seconds that one fuzz target gets in `make check-fuzz`.

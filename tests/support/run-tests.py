@@ -3,11 +3,12 @@
 """Runs test programs and counts what they report.
 
 A program speaks TAP: cmocka's own (CMOCKA_MESSAGE_OUTPUT=tap) or what the integration tests print. Every program's output goes to
-a file under --results; what failed is shown. Exit status: 0 when nothing failed and something ran. The counts are added to
+a file under --results; what failed is shown. With --jobs N, N programs run at once. Exit status: 0 when nothing failed and something ran. The counts are added to
 --results/summary, one "passed failed skipped" line a program, from which --total prints the closing line.
 """
 
 import argparse
+import concurrent.futures
 import os
 import re
 import shutil
@@ -62,6 +63,7 @@ def run(program, args, timeout, under=()):
 
 
 def one(program, args, opts):
+    """Runs a program: (its name, its counts, the lines to be shown)."""
     name = program
     for prefix in (opts.strip or "", "tests/"):
         if prefix and name.startswith(prefix):
@@ -83,14 +85,24 @@ def one(program, args, opts):
         f.write(text)
     word = "FAIL" if failed else "ok"
     extra = f", {len(skips)} skipped" if skips else ""
-    print(f"  {word:<8} {name} ({passed} passed{extra}, {took:.1f} s)", flush=True)
+    lines = [f"  {word:<8} {name} ({passed} passed{extra}, {took:.1f} s)"]
     if failed:
-        print("\n".join("    " + line for line in text.splitlines()[-60:]), flush=True)
-    for what, why in skips:
-        print(f"    skipped: {what}: {why}", flush=True)
-    with open(os.path.join(opts.results, "summary"), "a") as f:
-        f.write(f"{passed} {failed} {len(skips)} {name}\n")
-    return failed
+        lines += ["    " + line for line in text.splitlines()[-60:]]
+    lines += [f"    skipped: {what}: {why}" for what, why in skips]
+    return name, (passed, failed, len(skips)), lines
+
+
+def run_all(opts):
+    """Runs the programs, in their order as far as --jobs lets it be, and reports each when it has ended. How many tests failed."""
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(opts.jobs) as pool, open(os.path.join(opts.results, "summary"), "a") as summary:
+        for done in concurrent.futures.as_completed([pool.submit(one, p, opts.arg, opts) for p in opts.programs]):
+            name, (passed, failed, skipped), lines = done.result()
+            print("\n".join(lines), flush=True)
+            summary.write(f"{passed} {failed} {skipped} {name}\n")
+            summary.flush()
+            failures += failed
+    return failures
 
 
 def total(results):
@@ -111,6 +123,7 @@ def main():
     ap.add_argument("--results", required=True)
     ap.add_argument("--strip", help="prefix left out of the names shown")
     ap.add_argument("--timeout", type=int, default=900)
+    ap.add_argument("--jobs", type=int, default=1, help="how many programs run at once")
     ap.add_argument("--total", action="store_true", help="only print the closing line")
     ap.add_argument("--arg", action="append", default=[], help="given to every program")
     ap.add_argument("--under", type=str.split, default=[], help="a program and its arguments that runs each of them")
@@ -119,8 +132,7 @@ def main():
     os.makedirs(opts.results, exist_ok=True)
     if opts.total:
         return total(opts.results)
-    failed = sum(one(p, opts.arg, opts) for p in opts.programs)
-    return 1 if failed else 0
+    return 1 if run_all(opts) else 0
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def main():
         programs = [os.path.relpath(os.path.abspath(p), ROOT) for p in opts.programs]
         # the interpreter that runs this may lie in root's home
         python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
-        argv = [python, "tests/support/run-tests.py", "--results", f"{top}/results", *programs]
+        argv = [python, "tests/support/run-tests.py", "--results", f"{top}/results", "--jobs", str(os.cpu_count()), *programs]
         if os.geteuid() == 0:
             subprocess.run(["chown", "-R", f"{UNPRIVILEGED}:{UNPRIVILEGED}", top], check=True)
             argv = ["unshare", "--mount", "--net", "--ipc", "--", "sh", "-c", SETUP, "sh", *argv]
