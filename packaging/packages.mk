@@ -17,6 +17,8 @@ DEPS_TEST := libcmocka-dev python3 e2fsprogs fdisk erofs-utils libarchive-tools 
 DEPS_TEST += createrepo-c rpm dnf dnf-plugins-core gnupg openssl skopeo
 # Tests of reproducibility: another clock and another locale.
 DEPS_TEST += faketime locales
+# Tests of runk: the runtimes that must agree with it, and the clients that drive it.
+DEPS_TEST += crun runc podman containerd docker.io uidmap
 # What `make bench-image` measures osbuilder against.
 DEPS_BENCH := genext2fs mmdebstrap pigz
 # Tests of foreign agents and images: QEMU for user programs, and whole machines (s390x is in qemu-system-misc).

@@ -19,6 +19,13 @@
 #include "container/rootfs.h"
 #include "container/sync.h"
 
+void child_plan_init(struct child_plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->rootfd = plan->mnt_ns = plan->user_ns = plan->sync = plan->start_sock = -1;
+	plan->in = plan->out = plan->err = -1;
+}
+
 _noreturn_ static void child_fail(const struct child_plan *plan, enum sync_stage stage,
 				  const struct error *err)
 {
@@ -74,7 +81,7 @@ static int attach_streams(const struct child_plan *plan, int slave, struct error
 	if (plan->process->terminal)
 		return console_attach(slave, err);
 	for (int i = 0; i < 3; i++)
-		if (dup2(fds[i], i) < 0)
+		if (fds[i] >= 0 && dup2(fds[i], i) < 0)
 			return error_sys(err, -errno, "cannot attach standard streams");
 	return 0;
 }
@@ -155,6 +162,29 @@ static void common_start(struct child_plan *plan)
 	setsid();
 }
 
+/* Whoever connects and goes again without START (it died, or another was first) changes nothing. */
+static void await_start(struct child_plan *plan)
+{
+	if (plan->start_sock < 0) {
+		if (sync_expect(plan->sync, SYNC_START) < 0)
+			_exit(1);
+		return;
+	}
+	plan->sync = fd_close(plan->sync);
+	for (;;) {
+		int fd = accept4(plan->start_sock, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd >= 0 && sync_expect(fd, SYNC_START) == 0) {
+			plan->sync = fd;
+			break;
+		}
+		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
+			_exit(1);
+		fd_close(fd);
+	}
+	plan->start_sock = fd_close(plan->start_sock);
+}
+
 void child_main_init(struct child_plan *plan)
 {
 	struct error err = ERROR_INIT;
@@ -165,8 +195,9 @@ void child_main_init(struct child_plan *plan)
 	if (init_environment(plan, &err) < 0)
 		child_fail(plan, SYNC_STAGE_SETUP, &err);
 	settle(plan, &env, &path);
-	if (sync_send(plan->sync, SYNC_READY, -1) < 0 || sync_expect(plan->sync, SYNC_START) < 0)
+	if (sync_send(plan->sync, SYNC_READY, -1) < 0)
 		_exit(1);
+	await_start(plan);
 	execute(plan, env, path);
 }
 

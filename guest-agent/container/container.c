@@ -12,75 +12,13 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/strbuf.h"
-#include "container/caps.h"
-#include "container/identity.h"
-#include "container/spawn.h"
-
-static int check_process(const struct oci_process *p, struct error *err)
-{
-	struct cap_sets sets;
-
-	if (!p || !p->args.n)
-		return error_set(err, -EINVAL, "process.args: empty");
-	if (p->cwd && *p->cwd && p->cwd[0] != '/')
-		return error_set(err, -EINVAL, "process.cwd: \"%s\" is not absolute", p->cwd);
-	if (p->has_capabilities && cap_sets_parse(&p->caps, &sets, err) < 0)
-		return err->code;
-	for (size_t i = 0; i < p->n_rlimits; i++)
-		if (rlimit_parse(p->rlimits[i].type) < 0)
-			return error_set(err, -EINVAL, "process.rlimits[%zu]: unknown type \"%s\"",
-					 i, p->rlimits[i].type ? p->rlimits[i].type : "");
-	/* Neither is in this agent; to ignore them would be to drop a protection that somebody asked for. */
-	if (p->apparmor_profile && *p->apparmor_profile)
-		return error_set(err, -EOPNOTSUPP, "process.apparmorProfile is not supported");
-	if (p->selinux_label && *p->selinux_label)
-		return error_set(err, -EOPNOTSUPP, "process.selinuxLabel is not supported");
-	return 0;
-}
-
-static size_t hook_count(const struct oci_hooks *h)
-{
-	return h->prestart.n + h->create_runtime.n + h->create_container.n + h->start_container.n +
-	       h->poststart.n + h->poststop.n;
-}
-
-static int check_spec(const struct oci_spec *spec, struct error *err)
-{
-	const struct oci_linux *l = &spec->linux_;
-	unsigned int seen = 0;
-
-	if (check_process(spec->process, err) < 0)
-		return err->code;
-	if (l->seccomp)
-		return error_set(
-			err, -EOPNOTSUPP,
-			"linux.seccomp is not supported by this agent (set disable_guest_seccomp)");
-	if (hook_count(&spec->hooks))
-		return error_set(err, -EOPNOTSUPP, "hooks are not supported by this agent");
-	for (size_t i = 0; i < l->n_namespaces; i++) {
-		const struct oci_namespace *ns = &l->namespaces[i];
-
-		if (ns->type >= OCI_NS_MAX || (seen & (1U << ns->type)))
-			return error_set(err, -EINVAL,
-					 "linux.namespaces[%zu]: unknown or a duplicate", i);
-		seen |= 1U << ns->type;
-		if (ns->type == OCI_NS_TIME)
-			return error_set(err, -EOPNOTSUPP,
-					 "linux.namespaces[%zu]: time is not supported", i);
-		if ((ns->type == OCI_NS_MOUNT || ns->type == OCI_NS_USER) && ns->path && *ns->path)
-			return error_set(
-				err, -EOPNOTSUPP,
-				"linux.namespaces[%zu]: joining a %s namespace is not supported", i,
-				oci_ns_name(ns->type));
-	}
-	return 0;
-}
+#include "container/launch.h"
 
 int container_new(struct container_env *env, const struct container_params *params,
 		  struct container **ret, struct error *err)
 {
 	struct container *c;
-	int r = check_spec(params->spec, err);
+	int r = launch_check_spec(params->spec, err);
 
 	if (r < 0)
 		return error_prefix(err, "container \"%s\"", params->id);
@@ -158,95 +96,24 @@ int container_kill_all(struct container *c, struct error *err)
 	return 0;
 }
 
-/* Turns the spec's namespaces into clone flags and descriptors; *opened are those to close afterwards. */
-static int plan_namespaces(const struct oci_linux *l, const struct container_params *params,
-			   struct spawn_params *sp, struct child_plan *plan, int opened[OCI_NS_MAX],
-			   struct error *err)
-{
-	/* Always, whatever the spec says: the root is going to change. */
-	sp->clone_flags = CLONE_NEWNS;
-	for (size_t i = 0; i < l->n_namespaces; i++) {
-		const struct oci_namespace *ns = &l->namespaces[i];
-		bool isnew = params->join[ns->type] < 0 && !(ns->path && *ns->path);
-
-		if (ns->path && *ns->path && params->join[ns->type] < 0) {
-			opened[ns->type] = open(ns->path, O_RDONLY | O_CLOEXEC);
-			if (opened[ns->type] < 0)
-				return error_set(err, -EINVAL, "%s namespace \"%s\": %s",
-						 oci_ns_name(ns->type), ns->path, strerror(errno));
-			sp->join[ns->type] = opened[ns->type];
-		} else if (params->join[ns->type] >= 0) {
-			sp->join[ns->type] = params->join[ns->type];
-		}
-		if (isnew && ns->type == OCI_NS_CGROUP)
-			plan->new_cgroup = true; /* by the child, once it is in its cgroup */
-		else if (isnew)
-			sp->clone_flags |= (uint64_t)oci_ns_clone_flag(ns->type);
-		plan->new_user |= isnew && ns->type == OCI_NS_USER;
-		plan->new_net |= isnew && ns->type == OCI_NS_NETWORK;
-		/* A shared name is the sandbox's; the spec's still is set, as it is the same or nobody's. */
-		plan->new_uts |= ns->type == OCI_NS_UTS;
-	}
-	return 0;
-}
-
 int container_create_init(struct container *c, const struct container_params *params,
 			  const char *exec_id, process_done_fn done, void *data, struct error *err)
 {
-	struct child_plan plan = { .spec = c->spec,
-				   .process = c->spec->process,
-				   .rootfs = c->rootfs,
-				   .cgroup_path = c->cgroup ? cgroup_path(c->cgroup) : NULL,
-				   .rootfd = -1,
-				   .mnt_ns = -1,
-				   .user_ns = -1 };
-	struct spawn_params sp = { .child = child_main_init, .plan = &plan };
-	int opened[OCI_NS_MAX];
+	struct launch l;
 	int r;
 
-	for (int i = 0; i < OCI_NS_MAX; i++)
-		sp.join[i] = opened[i] = -1;
-	sp.cgroup_fd = c->cgroup ? cgroup_fd(c->cgroup) : -1;
+	launch_init(&l);
+	l.plan.cgroup_path = c->cgroup ? cgroup_path(c->cgroup) : NULL;
+	l.sp.cgroup_fd = c->cgroup ? cgroup_fd(c->cgroup) : -1;
 	r = process_new(c, exec_id, true, c->spec->process->terminal, &c->init, err);
 	if (r == 0)
-		r = plan_namespaces(&c->spec->linux_, params, &sp, &plan, opened, err);
+		r = launch_prepare_init(&l, c->spec, c->rootfs, params->join, err);
 	if (r == 0)
-		r = process_launch(c->init, &sp, done, data, err);
+		r = process_launch(c->init, &l, done, data, err);
 	if (r < 0)
 		c->init = process_free(c->init);
-	for (int i = 0; i < OCI_NS_MAX; i++)
-		fd_close(opened[i]);
+	launch_release(&l);
 	return r;
-}
-
-/* The namespaces that the first process is in; those that are the agent's own come out the same and do no harm. */
-static int open_namespaces(const struct container *c, struct spawn_params *sp,
-			   struct child_plan *plan, struct error *err)
-{
-	static const struct {
-		enum oci_ns_type type;
-		const char *name;
-	} table[] = {
-		{ OCI_NS_PID, "pid" },	     { OCI_NS_NETWORK, "net" }, { OCI_NS_MOUNT, "mnt" },
-		{ OCI_NS_IPC, "ipc" },	     { OCI_NS_UTS, "uts" },	{ OCI_NS_USER, "user" },
-		{ OCI_NS_CGROUP, "cgroup" },
-	};
-	char path[64];
-
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)c->init->pid, table[i].name);
-		sp->join[table[i].type] = open(path, O_RDONLY | O_CLOEXEC);
-		if (sp->join[table[i].type] < 0)
-			return error_sys(err, -errno, "cannot open the %s namespace",
-					 table[i].name);
-	}
-	plan->mnt_ns = sp->join[OCI_NS_MOUNT];
-	for (size_t i = 0; i < c->spec->linux_.n_namespaces; i++)
-		if (c->spec->linux_.namespaces[i].type == OCI_NS_USER)
-			plan->user_ns = sp->join[OCI_NS_USER];
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)c->init->pid);
-	plan->rootfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return plan->rootfd < 0 ? error_sys(err, -errno, "cannot open the container's root") : 0;
 }
 
 /* Room for one more: a dead one that everybody knows about may go. */
@@ -267,8 +134,7 @@ static void drop_known_dead(struct container *c)
 int container_exec(struct container *c, const char *exec_id, const struct oci_process *proc,
 		   process_done_fn done, void *data, struct error *err)
 {
-	struct child_plan plan = { .process = proc, .rootfd = -1, .mnt_ns = -1, .user_ns = -1 };
-	struct spawn_params sp = { .child = child_main_join, .plan = &plan };
+	struct launch l;
 	struct process *p = NULL;
 	int r;
 
@@ -281,20 +147,17 @@ int container_exec(struct container *c, const char *exec_id, const struct oci_pr
 	if (c->n_processes >= CONTAINER_MAX_PROCESSES)
 		return error_set(err, -ENOSPC, "container \"%s\": more than %d processes", c->id,
 				 CONTAINER_MAX_PROCESSES);
-	if (check_process(proc, err) < 0)
+	if (launch_check_process(proc, err) < 0)
 		return error_prefix(err, "container \"%s\"", c->id);
-	for (int i = 0; i < OCI_NS_MAX; i++)
-		sp.join[i] = -1;
-	sp.cgroup_fd = c->cgroup ? cgroup_fd(c->cgroup) : -1;
-	r = open_namespaces(c, &sp, &plan, err);
+	launch_init(&l);
+	l.sp.cgroup_fd = c->cgroup ? cgroup_fd(c->cgroup) : -1;
+	r = launch_prepare_join(&l, c->spec, c->init->pid, proc, err);
 	if (r == 0)
 		r = process_new(c, exec_id, false, proc->terminal, &p, err);
 	if (r == 0)
-		r = process_launch(p, &sp, done, data, err);
+		r = process_launch(p, &l, done, data, err);
 	if (r < 0)
 		process_free(p);
-	for (int i = 0; i < OCI_NS_MAX; i++)
-		fd_close(sp.join[i]);
-	fd_close(plan.rootfd);
+	launch_release(&l);
 	return r;
 }

@@ -122,8 +122,8 @@ void process_wait(struct process *p, struct process_waiter *w);
 int process_new(struct container *c, const char *exec_id, bool init, bool terminal,
 		struct process **ret, struct error *err);
 struct process *process_free(struct process *p);
-struct spawn_params;
-int process_launch(struct process *p, struct spawn_params *sp, process_done_fn done, void *data,
+struct launch;
+int process_launch(struct process *p, struct launch *l, process_done_fn done, void *data,
 		   struct error *err);
 
 #endif

@@ -16,7 +16,7 @@
 #include "base/parse.h"
 #include "base/process.h"
 #include "base/strbuf.h"
-#include "container/spawn.h"
+#include "container/launch.h"
 #include "container/sync.h"
 
 int process_new(struct container *c, const char *exec_id, bool init, bool terminal,
@@ -242,9 +242,9 @@ static int make_pipe(struct process *p, bool towards, int *ret_child, struct err
 	return r < 0 ? error_sys(err, r, "cannot make a stream") : 0;
 }
 
-static int launch(struct process *p, struct spawn_params *sp, int sync[2], struct error *err)
+static int launch(struct process *p, struct launch *l, int sync[2], struct error *err)
 {
-	struct child_plan *plan = sp->plan;
+	struct child_plan *plan = &l->plan;
 	int r;
 
 	if (!p->terminal &&
@@ -261,33 +261,27 @@ static int launch(struct process *p, struct spawn_params *sp, int sync[2], struc
 				&p->sync_src);
 	if (r < 0)
 		return error_sys(err, r, "cannot watch the new process");
-	if (spawn_child(sp, &p->pid, err) < 0)
+	if (launch_spawn(l, &p->pid, err) < 0)
 		return err->code;
 	r = reaper_watch(p->container->env->reaper, p->pid, on_child_exit, p);
 	if (r < 0)
 		error_sys(err, r, "cannot watch the new process");
-	else if (sp->clone_flags & CLONE_NEWUSER)
-		r = spawn_write_id_maps(p->pid, &p->container->spec->linux_, err);
-	if (r == 0) {
-		r = sync_send(p->sync_fd, SYNC_GO, -1);
-		if (r < 0)
-			error_sys(err, r, "cannot talk to the new process");
-	}
+	else
+		r = launch_go(l, p->pid, p->sync_fd, err);
 	if (r < 0)
 		kill(p->pid, SIGKILL);
 	return r;
 }
 
-int process_launch(struct process *p, struct spawn_params *sp, process_done_fn done, void *data,
+int process_launch(struct process *p, struct launch *l, process_done_fn done, void *data,
 		   struct error *err)
 {
-	struct child_plan *plan = sp->plan;
+	struct child_plan *plan = &l->plan;
 	int sync[2] = { -1, -1 };
 	int r;
 
-	plan->sync = plan->in = plan->out = plan->err = -1;
 	p->state = PROCESS_SETUP;
-	r = launch(p, sp, sync, err);
+	r = launch(p, l, sync, err);
 	fd_close(sync[0]);
 	fd_close(sync[1]);
 	fd_close(plan->in);

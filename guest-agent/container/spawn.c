@@ -25,9 +25,9 @@ static const struct {
 
 static void keep_only(const struct child_plan *plan)
 {
-	int keep[] = { plan->sync,   plan->in,	   plan->out,	 plan->err,
-		       plan->rootfd, plan->mnt_ns, plan->user_ns };
-	unsigned int from = 3;
+	int keep[] = { plan->sync,   plan->in,	   plan->out,	  plan->err,
+		       plan->rootfd, plan->mnt_ns, plan->user_ns, plan->start_sock };
+	unsigned int from = 3 + plan->preserve_fds;
 
 	for (;;) {
 		unsigned int next = ~0U;
