@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <time.h>
 #include "base/parse.h"
 #include "base/time.h"
 
@@ -90,6 +91,16 @@ static void rfc3339(void **state)
 
 	assert_string_equal(time_rfc3339(buf, 1700000000ULL * NSEC_PER_SEC + 5),
 			    "2023-11-14T22:13:20.000000005Z");
+	/* As the C library has it, over leap years, those that are none, and the ends of months. */
+	for (time_t sec = 0; sec < 16000000000; sec += 86400 * 13 + 3601) {
+		char want[TIME_RFC3339_MAX];
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&sec, &tm));
+		assert_int_not_equal(
+			strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%S.000000000Z", &tm), 0);
+		assert_string_equal(time_rfc3339(buf, (uint64_t)sec * NSEC_PER_SEC), want);
+	}
 	assert_true(time_mono_usec() <= time_mono_usec());
 	assert_true(time_boot_usec() > 0 && time_wall_nsec() > 0);
 }
