@@ -12,7 +12,7 @@ DEPS_IMAGE := debian-archive-keyring ca-certificates
 # Running a sandbox here: QEMU 7.2 with its virtiofsd, and the demo's container.
 DEPS_RUN := qemu-system-x86 qemu-system-common qemu-system-data seabios busybox-static
 # Tests: cmocka, and the foreign tools that must agree with us about our images.
-DEPS_TEST := libcmocka-dev python3 e2fsprogs fdisk erofs-utils libarchive-tools cpio gzip zstd cryptsetup-bin binutils procps util-linux iproute2 strace
+DEPS_TEST := libcmocka-dev python3 e2fsprogs iptables xfsprogs fdisk erofs-utils libarchive-tools cpio gzip zstd cryptsetup-bin binutils procps util-linux iproute2 strace
 # Tests of RPM, Alpine and container image sources, against repositories that the tests make.
 DEPS_TEST += createrepo-c rpm dnf dnf-plugins-core gnupg openssl skopeo
 # Tests of reproducibility: another clock and another locale.

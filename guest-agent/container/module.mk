@@ -3,13 +3,13 @@ CONTAINER_SRCS := $(addprefix guest-agent/,\
 	container/caps.c container/child.c container/console.c container/container.c container/devnode.c \
 	container/identity.c container/launch.c container/mount.c container/mountopt.c container/process.c container/reaper.c \
 	container/rootfs.c container/spawn.c container/sync.c \
-	cgroup/cgroup.c cgroup/convert.c cgroup/devfilter.c device/device.c network/network.c storage/drivers.c storage/storage.c stdio/stream.c)
+	cgroup/cgroup.c cgroup/convert.c cgroup/devfilter.c device/device.c network/network.c storage/copyfile.c storage/drivers.c storage/memory.c storage/storage.c storage/volume.c stdio/stream.c)
 $(eval $(call lib,container,$(CONTAINER_SRCS)))
 
 AGENTINIT_SRCS := guest-agent/init/cmdline.c
 $(eval $(call lib,agentinit,$(AGENTINIT_SRCS)))
 
-$(foreach t,container/test_mountopt container/test_caps container/test_identity container/test_mount cgroup/test_convert cgroup/test_devfilter device/test_device storage/test_storage \
+$(foreach t,container/test_mountopt container/test_caps container/test_identity container/test_mount cgroup/test_convert cgroup/test_devfilter device/test_device storage/test_copyfile storage/test_storage \
 	stdio/test_stream,$(eval $(call unit,guest-agent/$(t),container net oci base,)))
 $(eval $(call unit,guest-agent/init/test_cmdline,agentinit base,))
 $(eval $(call fuzz,guest_text,container agentinit oci base,))

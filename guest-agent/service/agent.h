@@ -116,6 +116,12 @@ void svc_list_routes(struct ttrpc_call *call, const ProtobufCMessage *msg, void 
 void svc_add_arp_neighbors(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_get_iptables(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_set_iptables(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+/* svc_volume.c */
+void svc_copy_file(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_volume_stats(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_resize_volume(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_remove_stale_mounts(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_update_ephemeral(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 
 /* Storage messages to requests that point into them; malloc'd array. NULL: out of memory. */
 struct Grpc__Storage;

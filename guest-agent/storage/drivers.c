@@ -11,13 +11,12 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/parse.h"
 #include "base/strbuf.h"
 #include "container/mountopt.h"
 #include "device/device.h"
 
-static int mount_with(const char *source, const char *path, const char *fstype,
-		      char *const *options, size_t n, struct error *err)
+int storage_mount(const char *source, const char *path, const char *fstype, char *const *options,
+		  size_t n, struct error *err)
 {
 	struct mount_opts o;
 	int r = mount_opts_parse(options, n, &o, err);
@@ -46,12 +45,12 @@ static int mount_with(const char *source, const char *path, const char *fstype,
 	return r;
 }
 
-static int mount_dir(const struct storage_req *req, const char *source, const char *path,
-		     const char *fstype, struct error *err)
+int storage_mount_dir(const struct storage_req *req, const char *source, const char *path,
+		      const char *fstype, struct error *err)
 {
 	int r = file_mkdir_p(AT_FDCWD, path, 0755, err);
 
-	return r < 0 ? r : mount_with(source, path, fstype, req->options, req->n_options, err);
+	return r < 0 ? r : storage_mount(source, path, fstype, req->options, req->n_options, err);
 }
 
 /* A share by its tag. The kernel says EINVAL (virtiofs) or ENOENT (9p) while no device has the tag: it may be on its way. */
@@ -62,7 +61,7 @@ static int mount_tag(const struct storage_req *req, const char *path, const char
 
 	if (!req->source || !*req->source)
 		return error_set(err, -EINVAL, "no tag");
-	r = mount_dir(req, req->source, path, fstype, err);
+	r = storage_mount_dir(req, req->source, path, fstype, err);
 	if (r == -EINVAL || r == -ENOENT)
 		err->code = r = -EAGAIN;
 	return r;
@@ -97,7 +96,7 @@ static int mount_blk(const struct storage_req *req, const char *path, const char
 	if (!req->fstype || !*req->fstype || str_eq(req->fstype, "bind")) {
 		return error_set(err, -EINVAL, "no file system type for %s", dev);
 	}
-	return mount_dir(req, dev, path, req->fstype, err);
+	return storage_mount_dir(req, dev, path, req->fstype, err);
 }
 
 int storage_overlay_options(const struct storage_req *req, const char *dir, struct strv *ret,
@@ -159,7 +158,7 @@ static int mount_overlayfs(const struct storage_req *req, const char *path, cons
 			return err->code;
 	}
 	r = file_mkdir_p(AT_FDCWD, path, 0755, err);
-	return r < 0 ? r : mount_with("overlay", path, "overlay", options.v, options.n, err);
+	return r < 0 ? r : storage_mount("overlay", path, "overlay", options.v, options.n, err);
 }
 
 static int mount_bind(const struct storage_req *req, const char *path, const char *cid,
@@ -185,90 +184,12 @@ static int mount_bind(const struct storage_req *req, const char *path, const cha
 		r = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 		r = r < 0 ? error_sys(err, -errno, "cannot make \"%s\"", path) : (fd_close(r), 0);
 	}
-	return r < 0 ? r : mount_with(req->source, path, NULL, options.v, options.n, err);
+	return r < 0 ? r : storage_mount(req->source, path, NULL, options.v, options.n, err);
 }
 
-static int mount_ephemeral(const struct storage_req *req, const char *path, const char *cid,
-			   struct error *err)
-{
-	_cleanup_strv_ struct strv options = STRV_INIT;
-	const char *fstype = req->fstype && *req->fstype ? req->fstype : "tmpfs";
-	const char *gid = NULL;
-	uint32_t group;
-	int r;
-
-	if (!str_eq(fstype, "tmpfs"))
-		return error_set(err, -EINVAL, "ephemeral storage of type \"%s\" is not supported",
-				 fstype);
-	for (size_t i = 0; i < req->n_options; i++) {
-		const char *v = str_after(req->options[i], "fsgid=");
-
-		gid = v ? v : gid;
-		if (!v && strv_add(&options, req->options[i]) < 0)
-			return error_oom(err);
-	}
-	r = file_mkdir_p(AT_FDCWD, path, 0755, err);
-	if (r == 0)
-		r = mount_with("tmpfs", path, fstype, options.v, options.n, err);
-	if (r < 0 || !gid)
-		return r;
-	if (parse_u32(gid, 10, &group) < 0 || chown(path, (uid_t)-1, group) < 0 ||
-	    chmod(path, 02777) < 0) {
-		umount2(path, MNT_DETACH);
-		return error_set(err, -EINVAL, "cannot set group \"%s\"", gid);
-	}
-	return 0;
-}
-
-int storage_mode_option(const struct storage_req *req, mode_t def, mode_t *ret, struct error *err)
-{
-	uint32_t v;
-
-	*ret = def;
-	for (size_t i = 0; i < req->n_options; i++) {
-		const char *text = str_after(req->options[i], "mode=");
-
-		if (!text)
-			continue;
-		if (parse_u32(text, 8, &v) < 0 || v > 07777)
-			return error_set(err, -EINVAL, "\"%s\" is not a mode", req->options[i]);
-		*ret = v;
-	}
-	return 0;
-}
-
-static int make_local(const struct storage_req *req, const char *path, const char *cid,
-		      struct error *err)
-{
-	mode_t mode;
-	int r = storage_mode_option(req, 0755, &mode, err);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < req->n_options; i++) {
-		const char *v = str_after(req->options[i], "fsgid=");
-		uint32_t group;
-
-		if (!v)
-			continue;
-		if (parse_u32(v, 10, &group) < 0)
-			return error_set(err, -EINVAL, "\"%s\" is not a group", req->options[i]);
-		if (file_mkdir_p(AT_FDCWD, path, 0755, err) < 0)
-			return err->code;
-		if (chown(path, (uid_t)-1, group) < 0)
-			return error_sys(err, -errno, "cannot set group %u", group);
-		mode |= 02000;
-	}
-	if (file_mkdir_p(AT_FDCWD, path, 0755, err) < 0)
-		return err->code;
-	return chmod(path, mode) < 0 ? error_sys(err, -errno, "cannot set mode") : 0;
-}
-
-const struct storage_driver storage_driver_virtiofs = { "virtio-fs", true, mount_virtiofs };
-const struct storage_driver storage_driver_9p = { "9p", true, mount_9p };
-const struct storage_driver storage_driver_blk = { "blk", true, mount_blk };
-const struct storage_driver storage_driver_mmioblk = { "mmioblk", true, mount_blk };
-const struct storage_driver storage_driver_overlayfs = { "overlayfs", true, mount_overlayfs };
-const struct storage_driver storage_driver_bind = { "bind", true, mount_bind };
-const struct storage_driver storage_driver_ephemeral = { "ephemeral", true, mount_ephemeral };
-const struct storage_driver storage_driver_local = { "local", false, make_local };
+const struct storage_driver storage_driver_virtiofs = { "virtio-fs", true, mount_virtiofs, NULL };
+const struct storage_driver storage_driver_9p = { "9p", true, mount_9p, NULL };
+const struct storage_driver storage_driver_blk = { "blk", true, mount_blk, NULL };
+const struct storage_driver storage_driver_mmioblk = { "mmioblk", true, mount_blk, NULL };
+const struct storage_driver storage_driver_overlayfs = { "overlayfs", true, mount_overlayfs, NULL };
+const struct storage_driver storage_driver_bind = { "bind", true, mount_bind, NULL };

@@ -158,3 +158,21 @@ int storage_add(struct storage_table *t, const struct storage_req *req, const ch
 	r = do_mount(t, req, clean, cid, err);
 	return r < 0 ? error_prefix(err, "storage \"%s\"", clean) : 0;
 }
+
+int storage_update(struct storage_table *t, const struct storage_req *req, struct error *err)
+{
+	const struct storage_driver *drv = driver_of(req);
+	_cleanup_free_ char *clean = path_clean(req->mount_point);
+	int r;
+
+	if (!clean)
+		return error_oom(err);
+	if (!drv || !drv->update)
+		return error_set(err, -EINVAL,
+				 "storage \"%s\": driver \"%s\" has nothing to update", clean,
+				 req->driver);
+	if (!find(t, clean))
+		return error_set(err, -ENOENT, "storage \"%s\" is not mounted", clean);
+	r = drv->update(req, clean, err);
+	return r < 0 ? error_prefix(err, "storage \"%s\"", clean) : 0;
+}

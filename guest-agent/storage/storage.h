@@ -45,6 +45,8 @@ void storage_table_release(struct storage_table *t);
  */
 int storage_add(struct storage_table *t, const struct storage_req *req, const char *cid,
 		struct error *err);
+/* Other options for what is mounted already (size= of a tmpfs): -ENOENT when it is not, -EINVAL for a driver that cannot. */
+int storage_update(struct storage_table *t, const struct storage_req *req, struct error *err);
 /* One user less. Errors of unmounting are not the caller's: the mount is then detached. */
 void storage_drop(struct storage_table *t, const char *mount_point);
 

@@ -34,7 +34,7 @@ until [ -S /run/agent.sock ]; do /bin/busybox sleep 0.1; done
 echo "AGENT $(/bin/busybox grep ^Rss: /proc/1/smaps_rollup)"
 echo "CONTROLLERS $(/bin/busybox cat /sys/fs/cgroup/cgroup.controllers)"
 /bin/busybox ifconfig lo | /bin/busybox grep -q 127.0.0.1 && echo "LO up"
-KATA_TEST_AGENT_ADDR=unix:///run/agent.sock /client 2>&1
+KATA_TEST_DISK_PCI=05 KATA_TEST_NIC_PCI=06 KATA_TEST_AGENT_ADDR=unix:///run/agent.sock /client 2>&1
 echo "CLIENT $?"
 ) &
 exec /sbin/kata-agent
@@ -71,10 +71,21 @@ def make_initrd(path, init):
         f.write(data + newc("TRAILER!!!", 0, b""))
 
 
-def boot(initrd, append):
+def devices(tmp):
+    """A disk of 48 MiB with a file system of 16 MiB at PCI path 05, a network interface at 06."""
+    disk = os.path.join(tmp, "disk")
+    with open(disk, "wb") as f:
+        f.truncate(16 << 20)
+    subprocess.run(["/sbin/mkfs.ext4", "-q", disk], check=True)
+    os.truncate(disk, 48 << 20)
+    args = ["-drive", "if=none,id=d0,format=raw,file=" + disk, "-device", "virtio-blk-pci,drive=d0,bus=pcie.0,addr=5"]
+    return args + ["-netdev", "user,id=n0,restrict=on", "-device", "virtio-net-pci,netdev=n0,bus=pcie.0,addr=6,mac=02:00:00:00:00:66"]
+
+
+def boot(initrd, append, more=()):
     args = [QEMU, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "512", "-M", "q35", "-nodefaults", "-no-reboot"]
     args += ["-display", "none", "-serial", "stdio", "-kernel", KERNEL, "-initrd", initrd]
-    args += ["-append", "console=ttyS0 quiet panic=-1 " + append]
+    args += [*more, "-append", "console=ttyS0 quiet panic=-1 " + append]
     try:
         p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, check=False)
         return p.returncode, p.stdout.decode(errors="replace").replace("\r", "")
@@ -126,7 +137,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="boot-agent-") as tmp:
         initrd = os.path.join(tmp, "initrd")
         make_initrd(initrd, INIT.encode())
-        code, log = boot(initrd, "agent.server_addr=unix:///run/agent.sock")
+        code, log = boot(initrd, "agent.server_addr=unix:///run/agent.sock", devices(tmp))
         tap.check(code == 0 and "reboot: Power down" in log, NAMES[1], log)
         tap.check(re.search(r"CONTROLLERS .*cpu.*memory.*pids", log) is not None and "LO up" in log, NAMES[2], log)
         rss = re.search(r"AGENT Rss:\s*(\d+) kB", log)

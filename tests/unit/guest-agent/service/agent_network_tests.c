@@ -228,6 +228,30 @@ void test_bad_interfaces(void **state)
 	assert_string_equal(err.msg, "interface: missing");
 }
 
+/* The device of the guest that boot_agent.py has put at a PCI path, with that address. */
+void test_interface_by_pci(void **state)
+{
+	struct error err = ERROR_INIT;
+	Grpc__Interfaces *list;
+	Types__Interface *i;
+	struct test_iface t;
+
+	if (!getenv("KATA_TEST_NIC_PCI")) {
+		print_message("only in a guest\n");
+		skip();
+	}
+	iface_init(&t, "", "net7", "10.8.0.2", NULL);
+	t.msg.devicepath = getenv("KATA_TEST_NIC_PCI");
+	if (update_interface(&t.msg, &err) != TTRPC_OK)
+		fail_msg("%s", err.msg);
+	list = list_interfaces();
+	i = find_interface(list, "net7");
+	assert_non_null(i);
+	assert_string_equal(i->hwaddr, "02:00:00:00:00:66");
+	assert_true(has_addr(i, "10.8.0.2", "24"));
+	protobuf_c_message_free_unpacked(&list->base, NULL);
+}
+
 struct answer {
 	bool done;
 	enum ttrpc_code code;

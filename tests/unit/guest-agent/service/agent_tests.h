@@ -31,10 +31,19 @@ void test_own_binary(void **state);
 /* agent_network_tests.c */
 void test_interfaces(void **state);
 void test_bad_interfaces(void **state);
+void test_interface_by_pci(void **state);
 void test_late_interface(void **state);
 void test_routes(void **state);
 void test_bad_routes(void **state);
 void test_neighbours(void **state);
 void test_iptables(void **state);
+
+/* agent_volume_tests.c */
+void test_copy_file(void **state);
+void test_volume_stats(void **state);
+void test_grow_ext4(void **state);
+void test_grow_xfs(void **state);
+void test_update_ephemeral(void **state);
+void test_stale_mounts(void **state);
 
 #endif

@@ -406,11 +406,18 @@ int main(void)
 		cmocka_unit_test(test_user_namespace),
 		cmocka_unit_test(test_interfaces),
 		cmocka_unit_test(test_bad_interfaces),
+		cmocka_unit_test(test_interface_by_pci),
 		cmocka_unit_test(test_late_interface),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_bad_routes),
 		cmocka_unit_test(test_neighbours),
 		cmocka_unit_test(test_iptables),
+		cmocka_unit_test(test_copy_file),
+		cmocka_unit_test(test_volume_stats),
+		cmocka_unit_test(test_grow_ext4),
+		cmocka_unit_test(test_grow_xfs),
+		cmocka_unit_test(test_update_ephemeral),
+		cmocka_unit_test(test_stale_mounts),
 		cmocka_unit_test(test_destroy),
 	};
 	/* What an agent can do in an emulator of user programs, which has no clone3(2) for its containers. */
