@@ -47,6 +47,7 @@ static int find_place(const char *root, const struct copyfile_req *req, struct p
 	_cleanup_free_ char *clean = NULL, *dir = NULL;
 	_cleanup_fd_ int rootfd = -1;
 	const char *base;
+	int r;
 
 	if (!rest)
 		return error_set(err, -EPERM, "\"%.512s\" is not below %s", req->path, root);
@@ -59,8 +60,9 @@ static int find_place(const char *root, const struct copyfile_req *req, struct p
 				 req->path);
 	if (strlen(base) > NAME_MAX)
 		return error_sys(err, -ENAMETOOLONG, "\"%.64s...\"", base);
-	if (file_mkdir_p(AT_FDCWD, root, 0755, err) < 0)
-		return err->code;
+	r = file_mkdir_p(AT_FDCWD, root, 0755, err);
+	if (r < 0)
+		return r;
 	rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rootfd < 0)
 		return error_sys(err, -errno, "cannot open %s", root);
@@ -108,11 +110,13 @@ static int copy_regular(const struct place *at, const struct copyfile_req *req, 
 	r = fd_pwrite_full(fd, req->data, req->len, req->offset);
 	if (r == 0 && fstat(fd, &st) < 0)
 		r = -errno;
-	if (r == 0 && st.st_size < req->size)
+	if (r < 0) {
+		unlinkat(at->dir, part, 0);
+		return error_sys(err, r, "cannot write \"%s\"", at->name);
+	}
+	if (st.st_size < req->size)
 		return 0; /* more is to come */
-	if (r < 0)
-		error_sys(err, r, "cannot write \"%s\"", at->name);
-	else if (st.st_size > req->size)
+	if (st.st_size > req->size)
 		r = error_set(err, -EINVAL, "\"%s\" is larger than its %lld bytes", at->name,
 			      (long long)req->size);
 	else
@@ -173,7 +177,7 @@ int copyfile_apply(const char *root, const struct copyfile_req *req, struct erro
 
 	if (r == 0)
 		r = find_place(root, req, &at, err);
-	if (r < 0)
+	if (r < 0 || !at.name)
 		return r;
 	switch (req->mode & S_IFMT) {
 	case 0:

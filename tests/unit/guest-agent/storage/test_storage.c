@@ -88,8 +88,10 @@ static void test_refused(void **state)
 	add_bad(&t, &req, -EINVAL, "storage \"/tmp/x\": bind source \"x\" is not absolute");
 	req.driver = "ephemeral";
 	req.fstype = "hugetlbfs";
+	add_bad(&t, &req, -EINVAL, "storage \"/tmp/x\": hugetlbfs needs pagesize= and size=");
+	req.fstype = "ext4";
 	add_bad(&t, &req, -EINVAL,
-		"storage \"/tmp/x\": ephemeral storage of type \"hugetlbfs\" is not supported");
+		"storage \"/tmp/x\": ephemeral storage of type \"ext4\" is not supported");
 	assert_int_equal(t.n, 0);
 }
 
