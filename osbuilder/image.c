@@ -32,7 +32,7 @@ struct build {
 	const struct image_build_params *p;
 	struct recipe *recipe;
 	struct tree *tree;
-	int agent_fd;
+	struct agent_file agent;
 	struct manifest m; /* filled on the way; completed for each output */
 	struct output image, initrd;
 	struct sbom *sbom; /* of the tree; one for image and initrd */
@@ -58,7 +58,7 @@ static void build_release(struct build *b)
 	tree_free(b->tree);
 	recipe_free(b->recipe);
 	manifest_release(&b->m);
-	fd_close(b->agent_fd);
+	agent_file_release(&b->agent);
 }
 
 /* That recipe, agent and the wanted outputs fit each other. */
@@ -109,7 +109,7 @@ static int check_filesystem(struct build *b, struct error *err)
 	return 0;
 }
 
-static int open_inputs(struct build *b, struct error *err)
+static int open_inputs(struct build *b, const struct record *record, struct error *err)
 {
 	const struct image_build_params *p = b->p;
 	int r;
@@ -124,10 +124,11 @@ static int open_inputs(struct build *b, struct error *err)
 	if (r < 0)
 		return r;
 	if (b->recipe->agent_path) {
-		b->agent_fd = open(p->agent, O_RDONLY | O_CLOEXEC);
-		if (b->agent_fd < 0)
-			return error_hint(err, error_sys(err, -errno, "agent '%s'", p->agent),
-					  HINT_AGENT);
+		r = agent_file_open(&b->agent, p->agent, err);
+		if (r == 0 && !record_sha256(record, b->agent.fd, b->agent.sha256))
+			r = agent_file_hash(&b->agent, err);
+		if (r < 0)
+			return r;
 	}
 	b->m.arch = strdup(p->arch);
 	b->m.recipe = strdup(b->recipe->name);
@@ -184,8 +185,7 @@ static int run_passes(struct build *b, struct error *err)
 	const struct pass_run_params p = { .recipe = b->recipe,
 					   .arch = b->p->arch,
 					   .epoch = b->p->epoch,
-					   .agent_fd = b->agent_fd,
-					   .agent_file = b->p->agent,
+					   .agent = &b->agent,
 					   .agent_version = b->m.agent_version };
 
 	return pass_run(b->tree, &p, &b->m.agent_is_init, err);
@@ -387,7 +387,7 @@ static void expect_outputs(const struct build *b, struct record *r)
 static int build_all(const struct image_build_params *p, struct record *record, struct error *err)
 {
 	_cleanup_(build_release) struct build b = { .p = p,
-						    .agent_fd = -1,
+						    .agent = AGENT_FILE_INIT,
 						    .image = OUTPUT_INIT,
 						    .measure = MEASURE_INIT,
 						    .initrd = OUTPUT_INIT,
@@ -395,10 +395,10 @@ static int build_all(const struct image_build_params *p, struct record *record, 
 						    .initrd_sbom = SBOM_OUT_INIT,
 						    .rootfs = DIR_OUT_INIT,
 						    .tar = FILE_OUT_INIT };
-	int r = open_inputs(&b, err);
+	int r = open_inputs(&b, record, err);
 
 	if (r == 0 && b.recipe->agent_path)
-		r = manifest_set_agent(&b.m, b.agent_fd, p->agent, b.recipe->agent_path, err);
+		r = manifest_set_agent(&b.m, &b.agent, b.recipe->agent_path, err);
 	if (r == 0)
 		r = make_tree(&b, err);
 	if (r == 0 && p->image_out)

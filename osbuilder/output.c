@@ -196,27 +196,24 @@ static int replace(char **old, const char *text)
 	return 0;
 }
 
-int manifest_set_agent(struct manifest *m, int fd, const char *file, const char *path,
+int manifest_set_agent(struct manifest *m, const struct agent_file *a, const char *path,
 		       struct error *err)
 {
-	char note[AGENT_NOTE_DESC_MAX + 1], hex[SHA_HEX_MAX];
+	char note[AGENT_NOTE_DESC_MAX + 1];
 	char *space;
-	int r = sha_hex_of_fd(SHA_KIND_256, fd, 0, UINT64_MAX, hex, err);
 
-	if (r < 0)
-		return error_prefix(err, "agent '%s'", file);
-	memcpy(m->agent_sha256, hex, sizeof(m->agent_sha256));
+	hex_encode(m->agent_sha256, a->sha256, sizeof(a->sha256));
 	if (replace(&m->agent_path, path) < 0)
 		return error_oom(err);
 	free(m->agent_version);
 	free(m->agent_protocol);
 	m->agent_version = m->agent_protocol = NULL;
-	if (elf_find_note(fd, AGENT_NOTE_OWNER, AGENT_NOTE_TYPE, note, sizeof(note), NULL) < 0)
+	if (elf_find_note(a->fd, AGENT_NOTE_OWNER, AGENT_NOTE_TYPE, note, sizeof(note), NULL) < 0)
 		return 0;
 	space = strchr(note, ' ');
 	if (!space)
 		return error_set(err, -EBADMSG, "agent '%s': its note '%s' has no protocol version",
-				 file, note);
+				 a->path, note);
 	*space = '\0';
 	m->agent_version = strdup(note);
 	m->agent_protocol = strdup(space + 1);

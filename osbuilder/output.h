@@ -2,6 +2,7 @@
 #ifndef OSBUILDER_OUTPUT_H
 #define OSBUILDER_OUTPUT_H
 
+#include "agent_file.h"
 #include "base/file.h"
 #include "manifest.h"
 
@@ -37,9 +38,9 @@ void output_release(struct output *o);
 
 /*
  * The agent's part of a manifest: hash, and version and protocol from the note "VERSION PROTOCOL" when the binary has it.
- * `file` is for messages, `path` where it is in the image. What was there is freed.
+ * `path` is where it is in the image. What was there is freed.
  */
-int manifest_set_agent(struct manifest *m, int fd, const char *file, const char *path,
+int manifest_set_agent(struct manifest *m, const struct agent_file *a, const char *path,
 		       struct error *err);
 void manifest_set_uuid(struct manifest *m, const uint8_t uuid[16]);
 

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "codec/sha.h"
+#include "compat/la.h"
 #include "recipe_lock.h"
 #include "sbom.h"
 
@@ -126,16 +127,24 @@ static bool same_stat(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+static const struct record_input *find_input(const struct record *r, const struct stat *st)
+{
+	for (size_t i = 0; i < r->n_inputs; i++)
+		if (same_stat(&r->inputs[i].st, st))
+			return &r->inputs[i];
+	return NULL;
+}
+
 static void add_content(struct key *k, int fd, const struct stat *st)
 {
 	struct record *r = k->record;
+	const struct record_input *known = find_input(r, st);
 	uint8_t digest[SHA_SIZE_MAX];
 
-	for (size_t i = 0; i < r->n_inputs; i++)
-		if (same_stat(&r->inputs[i].st, st)) {
-			add_bytes(k, r->inputs[i].sha256, SHA_SIZE_256);
-			return;
-		}
+	if (known) {
+		add_bytes(k, known->sha256, SHA_SIZE_256);
+		return;
+	}
 	if (sha_of_fd(SHA_KIND_256, fd, 0, UINT64_MAX, digest, NULL) < 0) {
 		k->failed = true;
 		return;
@@ -186,10 +195,21 @@ static int add_library(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
-static void add_program(struct key *k)
+/* A library that is loaded on the way would make another key after the build than before. */
+static bool reads_archives(const struct recipe *rc)
+{
+	for (size_t i = 0; i < rc->n_sources; i++)
+		if (!str_eq(rc->sources[i].type, "dir") && !str_eq(rc->sources[i].type, "file"))
+			return true;
+	return false;
+}
+
+static void add_program(struct key *k, const struct recipe *rc)
 {
 	struct stat st;
 
+	if (reads_archives(rc) && la_load(NULL) < 0)
+		k->failed = true;
 	add_string(k, KATA_VERSION);
 	if (stat("/proc/self/exe", &st) < 0)
 		k->failed = true;
@@ -298,7 +318,7 @@ static int make_key(struct record *r, const struct image_build_params *p, const 
 
 	k.failed = sha_begin(&k.sha, SHA_KIND_256) < 0;
 	if (!k.failed) {
-		add_program(&k);
+		add_program(&k, rc);
 		add_params(&k, p);
 		add_arguments(&k, p);
 		add_recipe(&k, p, rc);
@@ -439,6 +459,17 @@ bool record_is_current(const struct record *r)
 	return r->usable && make_text(r, &want) == 0 &&
 	       file_read(AT_FDCWD, r->file, RECORD_TEXT_MAX, &have, NULL) == 0 &&
 	       have.len == want.len && memcmp(have.buf, want.buf, want.len) == 0;
+}
+
+bool record_sha256(const struct record *r, int fd, uint8_t ret[32])
+{
+	const struct record_input *known;
+	struct stat st;
+
+	known = fstat(fd, &st) == 0 ? find_input(r, &st) : NULL;
+	if (known)
+		memcpy(ret, known->sha256, sizeof(known->sha256));
+	return known;
 }
 
 void record_expect(struct record *r, const char *path, int fd)

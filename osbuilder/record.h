@@ -65,6 +65,11 @@ void record_release(struct record *r);
 /* Are the outputs there, and what this build would make? */
 bool record_is_current(const struct record *r);
 
+/*
+ * The SHA-256 of the file that fd is, when it went into the key and has the times, size and inode of then. False: it is not known.
+ */
+bool record_sha256(const struct record *r, int fd, uint8_t ret[32]);
+
 /* The output that will get this name. Before it gets it. */
 void record_expect(struct record *r, const char *path, int fd);
 /* When all outputs have their names. Writes the record, or removes the old one. */

@@ -36,7 +36,8 @@ struct seal {
 	struct manifest m;
 	struct tree *tree;
 	struct image_source source;
-	int agent_fd, image_fd;
+	struct agent_file agent;
+	int image_fd;
 	char label[LABEL_MAX + 1];
 	uint64_t free_bytes;
 	enum writer_compression compression; /* of the file system */
@@ -54,7 +55,7 @@ static void seal_release(struct seal *s)
 	sbom_free(s->sbom);
 	tree_free(s->tree);
 	manifest_release(&s->m);
-	fd_close(s->agent_fd);
+	agent_file_release(&s->agent);
 	fd_close(s->image_fd);
 }
 
@@ -140,8 +141,7 @@ static int update_summary(struct seal *s, struct error *err)
 
 static int put_agent(struct seal *s, struct error *err)
 {
-	struct pass_agent_params ap = { s->agent_fd, s->p->agent, s->m.arch, s->m.agent_path,
-					NULL };
+	struct pass_agent_params ap = { .agent = &s->agent, .arch = s->m.arch };
 	_cleanup_free_ char *path = strdup(s->m.agent_path);
 	struct tree_node *old = tree_resolve(s->tree, s->m.agent_path);
 	int r;
@@ -154,7 +154,7 @@ static int put_agent(struct seal *s, struct error *err)
 	ap.path = path;
 	r = pass_agent(s->tree, &ap, err);
 	if (r == 0)
-		r = manifest_set_agent(&s->m, s->agent_fd, s->p->agent, path, err);
+		r = manifest_set_agent(&s->m, &s->agent, path, err);
 	if (r == 0)
 		r = update_summary(s, err);
 	if (r == 0)
@@ -286,9 +286,11 @@ static int commit(struct seal *s, const char *out, struct error *err)
 
 int image_seal(const struct image_seal_params *p, struct error *err)
 {
-	_cleanup_(seal_release) struct seal s = {
-		.p = p, .agent_fd = -1, .image_fd = -1, .out = OUTPUT_INIT, .measure = MEASURE_INIT
-	};
+	_cleanup_(seal_release) struct seal s = { .p = p,
+						  .agent = AGENT_FILE_INIT,
+						  .image_fd = -1,
+						  .out = OUTPUT_INIT,
+						  .measure = MEASURE_INIT };
 	const char *out = p->out ? p->out : p->path;
 	int r;
 
@@ -297,9 +299,11 @@ int image_seal(const struct image_seal_params *p, struct error *err)
 	if (r < 0)
 		return r;
 	progress_end(p->progress, PROGRESS_UNPACK);
-	s.agent_fd = open(p->agent, O_RDONLY | O_CLOEXEC);
-	if (s.agent_fd < 0)
-		return error_sys(err, -errno, "agent '%s'", p->agent);
+	r = agent_file_open(&s.agent, p->agent, err);
+	if (r == 0)
+		r = agent_file_hash(&s.agent, err);
+	if (r < 0)
+		return r;
 	s.image_fd = open(p->path, O_RDONLY | O_CLOEXEC);
 	if (s.image_fd < 0)
 		return error_sys(err, -errno, "'%s'", p->path);

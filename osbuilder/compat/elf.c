@@ -2,6 +2,7 @@
 #include "compat/elf.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <elf.h>
 #include <gelf.h>
@@ -74,16 +75,18 @@ static Elf *elf_start(int fd, struct error *err)
 int elf_check_static(int fd, const char *arch, struct error *err)
 {
 	Elf *e = elf_start(fd, err);
+	uint8_t head[ELF_HEAD_SIZE];
 	struct elf_ident id;
-	const char *raw, *is;
+	const char *is;
+	ssize_t len;
 	GElf_Ehdr eh;
-	size_t len, n = 0;
+	size_t n = 0;
 	int r = 0;
 
 	if (!e)
 		return -ENOEXEC;
-	raw = elf_rawfile(e, &len);
-	elf_identify(raw, raw ? len : 0, &id);
+	len = pread(fd, head, sizeof(head), 0); /* elf_rawfile() would read all of it */
+	elf_identify(head, len < 0 ? 0 : (size_t)len, &id);
 	is = elf_arch_name(&id);
 	if (!elf_matches_arch(&id, arch))
 		r = error_set(err, -ENOEXEC, "is for %s, the image is for %s",

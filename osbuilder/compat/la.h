@@ -11,6 +11,8 @@
 /*
  * Reading archives through libarchive; la.c is the only file that sees its headers. Compression by gzip, bzip2, xz and
  * zstd is undone in the process (no helper program is ever started). Names are bytes, whatever the locale.
+ *
+ * The library is loaded when the first archive is opened (la_lib.h); without it opening fails with -ENOPKG.
  */
 
 enum la_format { LA_TAR, LA_AR, LA_RAW }; /* LA_RAW: one entry, the bytes when decompressed */
@@ -40,6 +42,9 @@ struct la_entry {
 };
 
 struct la_archive;
+
+/* Loads the library now, for whoever wants to know what the process runs with. 0 or -ENOPKG. */
+int la_load(struct error *err);
 
 /* Reads fd from its current position, which may be left anywhere; the caller keeps fd and must not close it before la_close(). */
 int la_open_fd(int fd, enum la_format format, const struct la_limits *limits,

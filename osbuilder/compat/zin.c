@@ -4,12 +4,11 @@
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
-#include <archive.h>
-#include <archive_entry.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "base/alloc.h"
+#include "compat/la_lib.h"
 
 #define ZIN_CHUNK   65536u
 #define ZSTD_WINDOW 27
@@ -22,6 +21,7 @@ struct zin {
 	z_stream zs;
 	ZSTD_DStream *zstd; /* and what of `in` it has not read */
 	ZSTD_inBuffer zstd_in;
+	const struct la_lib *lib; /* of ar */
 	struct archive *ar;
 	uint8_t in[ZIN_CHUNK];
 };
@@ -58,7 +58,7 @@ static la_ssize_t read_file(struct archive *ar, void *data, const void **ret_buf
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		if (ar)
-			archive_set_error(ar, errno, "cannot read the file");
+			z->lib->archive_set_error(ar, errno, "cannot read the file");
 		return -1;
 	}
 	z->pos += (uint64_t)n;
@@ -68,8 +68,8 @@ static la_ssize_t read_file(struct archive *ar, void *data, const void **ret_buf
 
 static int la_fail(struct zin *z, struct error *err)
 {
-	const char *text = archive_error_string(z->ar);
-	int no = archive_errno(z->ar);
+	const char *text = z->lib->archive_error_string(z->ar);
+	int no = z->lib->archive_errno(z->ar);
 
 	return error_set(err, no == ENOMEM || no == EIO ? -no : -EBADMSG,
 			 "damaged compressed data: %s", text ? text : "unknown error");
@@ -78,20 +78,23 @@ static int la_fail(struct zin *z, struct error *err)
 static int open_other(struct zin *z, struct error *err)
 {
 	struct archive_entry *entry;
+	int r = la_lib_get(&z->lib, err);
 
-	z->ar = archive_read_new();
+	if (r < 0)
+		return r;
+	z->ar = z->lib->archive_read_new();
 	if (!z->ar)
 		return error_oom(err);
 	/* Not filter_all: that one starts programs for the formats the library lacks. */
-	archive_read_support_filter_bzip2(z->ar);
-	archive_read_support_filter_lz4(z->ar);
-	archive_read_support_filter_lzma(z->ar);
-	archive_read_support_filter_xz(z->ar);
-	archive_read_support_format_raw(z->ar);
-	if (archive_read_open(z->ar, z, NULL, read_file, NULL) != ARCHIVE_OK ||
-	    archive_read_next_header(z->ar, &entry) != ARCHIVE_OK)
+	z->lib->archive_read_support_filter_bzip2(z->ar);
+	z->lib->archive_read_support_filter_lz4(z->ar);
+	z->lib->archive_read_support_filter_lzma(z->ar);
+	z->lib->archive_read_support_filter_xz(z->ar);
+	z->lib->archive_read_support_format_raw(z->ar);
+	if (z->lib->archive_read_open(z->ar, z, NULL, read_file, NULL) != ARCHIVE_OK ||
+	    z->lib->archive_read_next_header(z->ar, &entry) != ARCHIVE_OK)
 		return la_fail(z, err);
-	if (archive_filter_code(z->ar, 0) == ARCHIVE_FILTER_NONE)
+	if (z->lib->archive_filter_code(z->ar, 0) == ARCHIVE_FILTER_NONE)
 		return error_set(err, -EBADMSG, "damaged compressed data");
 	return 0;
 }
@@ -184,7 +187,7 @@ ssize_t zin_read(struct zin *z, void *buf, size_t len, struct error *err)
 		return len ? read_gzip(z, buf, len, err) : 0;
 	if (z->zstd)
 		return read_zstd(z, buf, len, err);
-	n = archive_read_data(z->ar, buf, len);
+	n = z->lib->archive_read_data(z->ar, buf, len);
 	return n < 0 ? la_fail(z, err) : (ssize_t)n;
 }
 
@@ -203,6 +206,6 @@ void zin_free(struct zin *z)
 		inflateEnd(&z->zs);
 	ZSTD_freeDStream(z->zstd);
 	if (z->ar)
-		archive_read_free(z->ar);
+		z->lib->archive_read_free(z->ar);
 	free(z);
 }

@@ -142,24 +142,22 @@ int pass_items(struct tree *t, const struct recipe *rc, struct error *err)
 
 int pass_agent(struct tree *t, const struct pass_agent_params *p, struct error *err)
 {
+	const struct agent_file *agent = p->agent;
 	struct blob content = BLOB_INIT;
 	struct tree_attr a = { .mode = S_IFREG | 0755, .content = &content };
-	struct stat st;
 	int fd, r;
 
-	if (fstat(p->fd, &st) < 0)
-		return error_sys(err, -errno, "agent '%s'", p->file);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, -EINVAL, "agent '%s' is not a regular file", p->file);
-	r = elf_check_static(p->fd, p->arch, err);
+	r = elf_check_static(agent->fd, p->arch, err);
 	if (r < 0)
-		return error_hint(err, error_prefix(err, "agent '%s'", p->file), HINT_AGENT);
-	fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 3);
+		return error_hint(err, error_prefix(err, "agent '%s'", agent->path), HINT_AGENT);
+	fd = fcntl(agent->fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
-		return error_sys(err, -errno, "agent '%s'", p->file);
+		return error_sys(err, -errno, "agent '%s'", agent->path);
 	if (tree_keep_fd(t, fd) < 0)
 		return error_oom(err);
-	blob_from_fd(&content, fd, 0, (uint64_t)st.st_size);
+	blob_from_fd(&content, fd, 0, agent->size);
+	content.has_sha256 = true;
+	memcpy(content.sums.sha256, agent->sha256, sizeof(content.sums.sha256));
 	a.mtime_sec = TREE_MTIME_BUILD;
 	r = tree_add(t, p->path, &a, TREE_ADD_PARENTS | TREE_ADD_FOLLOW, NULL, err);
 	if (r == 0 && p->link)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/error.h"
+#include "agent_file.h"
 #include "base/strv.h"
 #include "recipe/recipe.h"
 #include "tree/tree.h"
@@ -14,8 +15,8 @@ struct pass_run_params {
 	const struct recipe *recipe;
 	const char *arch;
 	int64_t epoch;
-	int agent_fd; /* -1 when the recipe has no agent */
-	const char *agent_file, *agent_version;
+	const struct agent_file *agent; /* hashed; not looked at when the recipe has no agent */
+	const char *agent_version;
 };
 int pass_run(struct tree *t, const struct pass_run_params *p, bool *ret_agent_is_init,
 	     struct error *err);
@@ -43,11 +44,10 @@ int pass_items(struct tree *t, const struct recipe *r, struct error *err);
 
 /*
  * The agent: an executable for `arch` without an interpreter (static), put at `path` with mode 0755; `link` (may be NULL)
- * becomes a symbolic link to it. fd is duplicated.
+ * becomes a symbolic link to it. The binary must have been hashed; its descriptor is duplicated.
  */
 struct pass_agent_params {
-	int fd;
-	const char *file; /* for messages */
+	const struct agent_file *agent;
 	const char *arch, *path, *link;
 };
 int pass_agent(struct tree *t, const struct pass_agent_params *p, struct error *err);

@@ -49,8 +49,8 @@ static int run_guest(struct tree *t, const struct pass_run_params *p, bool *ret_
 {
 	const struct recipe *rc = p->recipe;
 	const bool systemd = rc->init == RECIPE_INIT_SYSTEMD;
-	const struct pass_agent_params agent = { p->agent_fd, p->agent_file, p->arch,
-						 rc->agent_path, systemd ? NULL : rc->agent_link };
+	const struct pass_agent_params agent = { p->agent, p->arch, rc->agent_path,
+						 systemd ? NULL : rc->agent_link };
 	struct pass_summary_params summary = { .epoch = p->epoch,
 					       .arch = p->arch,
 					       .osbuilder_version = KATA_VERSION,

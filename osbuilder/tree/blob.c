@@ -119,6 +119,7 @@ int blob_copy(struct blob *b, const struct blob *from)
 
 	if (r == 0) {
 		b->has_sums = from->has_sums;
+		b->has_sha256 = from->has_sha256;
 		b->sums = from->sums;
 	}
 	return r;

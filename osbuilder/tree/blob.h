@@ -40,7 +40,8 @@ struct blob {
 	char *path;
 	struct blob_run *runs; /* ascending, none over another or beyond the size; owned */
 	size_t n_runs;
-	bool has_sums; /* `sums` is known: whoever read the content has hashed it on the way */
+	bool has_sums;	 /* `sums` is known: whoever read the content has hashed it on the way */
+	bool has_sha256; /* sums.sha256 is known, if nothing else of it */
 	struct blob_sums sums;
 };
 #define BLOB_INIT                            \

@@ -39,16 +39,18 @@ struct worker {
 	struct error err;
 };
 
+/* SHA-1, and SHA-256 unless that is known. */
 static int sum_content(struct blob *b, uint8_t *buf, struct sha *one, struct sha *two,
 		       struct error *err)
 {
 	_cleanup_blob_reader_ struct blob_reader reader = BLOB_READER_INIT;
 	uint8_t d1[SHA_SIZE_MAX], d2[SHA_SIZE_MAX];
+	const bool both = !b->has_sha256;
 	int r = blob_reader_open(&reader, b, err);
 
 	if (r < 0)
 		return r;
-	if (sha_begin(one, SHA_KIND_1) < 0 || sha_begin(two, SHA_KIND_256) < 0)
+	if (sha_begin(one, SHA_KIND_1) < 0 || (both && sha_begin(two, SHA_KIND_256) < 0))
 		return error_oom(err);
 	for (uint64_t off = 0; off < b->size;) {
 		size_t n = (size_t)MIN(b->size - off, (uint64_t)CHUNK);
@@ -56,15 +58,16 @@ static int sum_content(struct blob *b, uint8_t *buf, struct sha *one, struct sha
 		r = blob_reader_pread(&reader, off, buf, n, err);
 		if (r < 0)
 			return r;
-		if (sha_update(one, buf, n) < 0 || sha_update(two, buf, n) < 0)
+		if (sha_update(one, buf, n) < 0 || (both && sha_update(two, buf, n) < 0))
 			return error_set(err, -EIO, "cannot hash");
 		off += n;
 	}
-	if (sha_finish(one, d1) < 0 || sha_finish(two, d2) < 0)
+	if (sha_finish(one, d1) < 0 || (both && sha_finish(two, d2) < 0))
 		return error_set(err, -EIO, "cannot hash");
 	memcpy(b->sums.sha1, d1, SHA_SIZE_1);
-	memcpy(b->sums.sha256, d2, SHA_SIZE_256);
-	b->has_sums = true;
+	if (both)
+		memcpy(b->sums.sha256, d2, SHA_SIZE_256);
+	b->has_sums = b->has_sha256 = true;
 	return 0;
 }
 

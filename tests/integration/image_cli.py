@@ -324,6 +324,20 @@ def json_cases():
                 assert p.returncode == status, (argv, p)
 
 
+def library_cases():
+    @case("libarchive is loaded where an archive is read, and nowhere else; one that cannot be loaded is an error")
+    def _():
+        libs, env = ib.out_dir("libs"), dict(os.environ, OSBUILDER_CACHE=ib.CACHE)
+        with open(f"{libs}/libarchive.so.13", "w", encoding="utf-8") as f:
+            f.write("this is no library\n" * 10)
+        env["LD_LIBRARY_PATH"] = libs
+        run(OSBUILDER, "build", "--force", "--recipe", "agent", "--agent", ib.TEST_AGENT, "--image", IMG, cwd=ib.ROOT, env=env)
+        run(OSBUILDER, "inspect", IMG, env=env)
+        p = run(OSBUILDER, "pack", "--format", "erofs", f"{OUT}/bare.tar.gz", f"{OUT}/no.erofs", ok=False, env=env)
+        assert p.returncode == 1 and "cannot load libarchive: " in p.stderr and "libarchive.so.13" in p.stderr, p
+        assert not os.path.exists(f"{OUT}/no.erofs")
+
+
 def hint_cases():
     def recipe(name, source):
         os.makedirs(f"{OUT}/{name}")
@@ -399,6 +413,7 @@ def main():
     progress_cases()
     json_cases()
     hint_cases()
+    library_cases()
     help_cases()
     shutil.rmtree(ib.TMP)
     print(f"1..{len(ib.results)}")

@@ -21,7 +21,7 @@ MAY = {
 }
 # Third-party headers end in one place each: header prefix -> files that may see it.
 WRAPPERS = {
-    "archive": r"osbuilder/compat/(la|zin)\.c", "ext2fs/": r"osbuilder/compat/e2\w*\.[ch]", "libdeflate": r"osbuilder/compat/z\w*\.c",
+    "archive": r"osbuilder/compat/la_lib\.h", "ext2fs/": r"osbuilder/compat/e2\w*\.[ch]", "libdeflate": r"osbuilder/compat/z\w*\.c",
     "xxhash": r"osbuilder/compat/xxh\.c", "zlib": r"(osbuilder/compat/z\w*|kernel/kconfig/ikconfig)\.c", "jansson": r"runtime/lib/codec/json\w*\.[ch]",
     "openssl/": r"runtime/lib/codec/(sha|rsa)\w*\.c",
     "libelf": r"(osbuilder/compat/elf(_\w+)?|kernel/kconfig/\w+|runtime/hypervisor/\w+)\.c", "gelf": r"(osbuilder/compat/elf(_\w+)?|kernel/kconfig/\w+|runtime/hypervisor/\w+)\.c",

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "codec/sha.h"
+#include "compat/la.h"
 #include "record.h"
 #include "support/tool.h"
 
@@ -117,6 +118,24 @@ static void test_current(void **state)
 	assert_true(is_current(f));
 }
 
+/* The build loads libarchive, which is one of the libraries in the key: before it is made. First of all tests, since that stays loaded. */
+static void test_archive_reader(void **state)
+{
+	_cleanup_record_ struct record r = { 0 };
+	struct error err = ERROR_INIT;
+	struct fixture *f = *state;
+
+	write_file("recipe/recipe.toml",
+		   RECIPE "[[source]]\ntype = \"tar\"\npath = \"../files.tar\"\n");
+	write_file("files.tar", "tar");
+	record_begin(&r, &f->p);
+	assert_true(r.usable);
+	assert_int_equal(la_load(&err), 0);
+	make_outputs(&r);
+	record_finish(&r, &f->p);
+	assert_true(is_current(f));
+}
+
 /* Every one of these makes a build necessary. */
 static void test_changes(void **state)
 {
@@ -210,6 +229,25 @@ static void test_read_once(void **state)
 	}
 }
 
+/* What has been hashed for the key is known, as long as it is that file. */
+static void test_hash_known(void **state)
+{
+	_cleanup_fd_ int fd = open("agent", O_RDWR | O_CLOEXEC);
+	_cleanup_record_ struct record r = { 0 };
+	uint8_t digest[SHA_SIZE_256] = { 0 };
+	struct fixture *f = *state;
+
+	record_begin(&r, &f->p);
+	assert_false(record_sha256(&r, fd, digest)); /* it has just been changed */
+	assert_int_equal(fstat(fd, &r.inputs[0].st), 0);
+	memset(r.inputs[0].sha256, 7, SHA_SIZE_256);
+	r.n_inputs = 1;
+	assert_true(record_sha256(&r, fd, digest));
+	assert_true(digest[0] == 7 && digest[SHA_SIZE_256 - 1] == 7);
+	assert_int_equal(ftruncate(fd, 4), 0);
+	assert_false(record_sha256(&r, fd, digest));
+}
+
 static bool usable(const struct fixture *f)
 {
 	_cleanup_record_ struct record r = { 0 };
@@ -247,6 +285,8 @@ static void test_doubt(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_archive_reader, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hash_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_current, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters, setup, teardown),

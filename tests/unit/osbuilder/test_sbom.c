@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "codec/json.h"
 #include "codec/sha.h"
 #include "sbom.h"
@@ -226,6 +227,27 @@ static void test_files(void **state)
 	assert_true(related(rel, "SPDXRef-Image", "CONTAINS", "SPDXRef-File-4"));
 }
 
+/* A SHA-256 that somebody knows is not made again; the SHA-1 is. */
+static void test_known_hash(void **state)
+{
+	_cleanup_tree_ struct tree *t = make_tree();
+	struct blob *b = &tree_lookup(t, "/bin/tool")->inode->content;
+	struct error err = ERROR_INIT;
+	struct sbom *s = NULL;
+	char hex[SHA_HEX_MAX];
+
+	b->has_sha256 = true;
+	memset(b->sums.sha256, 0xab, sizeof(b->sums.sha256));
+	assert_int_equal(sbom_collect(t, &s, &err), 0);
+	sbom_free(s);
+	assert_true(b->has_sums);
+	hex_encode(hex, b->sums.sha1, sizeof(b->sums.sha1));
+	assert_string_equal(hex, SHA1_ABC);
+	assert_int_equal(b->sums.sha256[0], 0xab);
+	b = &tree_lookup(t, "/bin/agent")->inode->content;
+	assert_true(b->has_sums && b->has_sha256);
+}
+
 /* A file that cannot be read any more must not be left out silently. */
 static void test_unreadable(void **state)
 {
@@ -246,7 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_document),     cmocka_unit_test(test_packages),
 		cmocka_unit_test(test_padded_image), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_unreadable),   cmocka_unit_test(test_known_hash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
