@@ -5,6 +5,8 @@ AGENT_SRCS := $(addprefix guest-agent/,main.c \
 	service/svc_iptables.c service/svc_network.c service/svc_process.c service/svc_sandbox.c service/svc_stdio.c \
 	service/svc_volume.c service/work.c)
 AGENT_LIBS := agentinit container net wire ocipb oci wireproto base
+# Accounting, and what the guest itself has.
+AGENT_SRCS += $(addprefix guest-agent/service/,netdev.c oom.c svc_cgroup.c svc_stats.c)
 $(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
 PROGRAMS += $(G)/bin/kata-agent

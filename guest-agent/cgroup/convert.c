@@ -2,16 +2,126 @@
 #include "cgroup/convert.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "cgroup/convert_internal.h"
 
 #define SHARES_MIN 2
 #define SHARES_MAX 262144
 #define WEIGHT_MAX 10000
+
+void cgroup_settings_release(struct cgroup_settings *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->v[i].file);
+		free(s->v[i].value);
+	}
+	free(s->v);
+	*s = (struct cgroup_settings)CGROUP_SETTINGS_INIT;
+}
+
+int setting_add(struct cgroup_settings *s, const char *file, const char *value)
+{
+	struct cgroup_setting *e;
+
+	if (array_reserve(&s->v, &s->cap, s->n + 1, sizeof(*s->v)) < 0)
+		return -ENOMEM;
+	e = &s->v[s->n];
+	memset(e, 0, sizeof(*e));
+	e->file = strdup(file);
+	e->value = strdup(value);
+	s->n++;
+	return e->file && e->value ? 0 : -ENOMEM;
+}
+
+int setting_addf(struct cgroup_settings *s, const char *file, const char *fmt, ...)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = strbuf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	return r < 0 ? r : setting_add(s, file, text.buf);
+}
+
+int setting_u64(struct cgroup_settings *s, const char *file, uint64_t v)
+{
+	return setting_addf(s, file, "%" PRIu64, v);
+}
+
+void setting_optional(struct cgroup_settings *s)
+{
+	if (s->n)
+		s->v[s->n - 1].optional = true;
+}
+
+void setting_either(struct cgroup_settings *s)
+{
+	if (s->n)
+		s->v[s->n - 1].either = true;
+}
+
+int setting_throttle(struct cgroup_settings *s, const char *file, const char *key,
+		     const struct oci_throttle_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (setting_addf(s, file, "%" PRId64 ":%" PRId64 " %s%" PRIu64, l->v[i].major,
+				 l->v[i].minor, key, l->v[i].rate) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+int setting_check_huge(const struct oci_resources *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_hugepage_limits; i++) {
+		const char *size = r->hugepage_limits[i].page_size;
+
+		if (!size || !*size || strlen(size) > 32 || strchr(size, '/'))
+			return error_set(err, -EINVAL,
+					 "linux.resources.hugepageLimits[%zu]: bad size", i);
+	}
+	return 0;
+}
+
+int setting_unified(struct cgroup_settings *s, const struct oci_resources *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_unified; i++) {
+		const char *key = r->unified[i].key, *value = r->unified[i].value;
+
+		/* cgroup.* would move or kill processes; a slash would leave the directory. */
+		if (!key || !*key || strchr(key, '/') || !strchr(key, '.') ||
+		    str_after(key, "cgroup."))
+			return error_set(err, -EINVAL,
+					 "linux.resources.unified: bad file name \"%s\"",
+					 key ? key : "");
+		if (setting_add(s, key, value ? value : "") < 0)
+			return error_oom(err);
+	}
+	return 0;
+}
+
+int setting_rdma(struct cgroup_settings *s, const struct oci_resources *r)
+{
+	for (size_t i = 0; i < r->n_rdma; i++) {
+		const struct oci_rdma_limit *l = &r->rdma[i];
+		char handles[32] = "", objects[32] = "";
+
+		if (l->has_handles)
+			snprintf(handles, sizeof(handles), " hca_handle=%u", l->handles);
+		if (l->has_objects)
+			snprintf(objects, sizeof(objects), " hca_object=%u", l->objects);
+		if (setting_addf(s, "rdma.max", "%s%s%s", l->device, handles, objects) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
 
 uint64_t cgroup_weight_of_shares(uint64_t shares)
 {
@@ -39,142 +149,19 @@ void cgroup_cpu_max(char out[CGROUP_CPU_MAX_LEN], int64_t quota, uint64_t period
 		snprintf(out, CGROUP_CPU_MAX_LEN, "%" PRId64 " %" PRIu64, quota, period);
 }
 
-static int add(struct strv *out, const char *file, const char *value)
-{
-	return strv_add(out, file) < 0 || strv_add(out, value) < 0 ? -ENOMEM : 0;
-}
-
-/* Negative is "max". */
-static int add_limit(struct strv *out, const char *file, int64_t v)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRId64, v);
-	return add(out, file, v < 0 ? "max" : text);
-}
-
-static int add_u64(struct strv *out, const char *file, uint64_t v)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRIu64, v);
-	return add(out, file, text);
-}
-
-static int memory_settings(const struct oci_resources *r, struct strv *out, struct error *err)
-{
-	int n = 0;
-
-	/* 0 is what an absent limit looks like in the agent's protocol. */
-	if (r->memory.has_swap && r->memory.swap != 0) {
-		int64_t swap =
-			r->memory.swap; /* version 1's value counts memory and swap together */
-
-		if (swap > 0 && (!r->memory.has_limit || r->memory.limit <= 0))
-			return error_set(err, -EINVAL,
-					 "linux.resources.memory.swap needs a memory limit");
-		if (swap > 0 && swap < r->memory.limit)
-			return error_set(err, -EINVAL,
-					 "linux.resources.memory.swap is below the memory limit");
-		n |= add_limit(out, "memory.swap.max", swap < 0 ? -1 : swap - r->memory.limit);
-	}
-	if (r->memory.has_limit && r->memory.limit != 0)
-		n |= add_limit(out, "memory.max", r->memory.limit);
-	if (r->memory.has_reservation && r->memory.reservation != 0)
-		n |= add_limit(out, "memory.low", r->memory.reservation);
-	return n ? error_oom(err) : 0;
-}
-
-static int cpu_settings(const struct oci_resources *r, struct strv *out, struct error *err)
-{
-	char text[CGROUP_CPU_MAX_LEN];
-	int n = 0;
-
-	if (r->cpu.has_shares && r->cpu.shares)
-		n |= add_u64(out, "cpu.weight", cgroup_weight_of_shares(r->cpu.shares));
-	if ((r->cpu.has_quota && r->cpu.quota) || (r->cpu.has_period && r->cpu.period)) {
-		cgroup_cpu_max(text, r->cpu.has_quota ? r->cpu.quota : 0,
-			       r->cpu.has_period ? r->cpu.period : 0);
-		n |= add(out, "cpu.max", text);
-	}
-	if (r->cpu.has_burst && r->cpu.burst)
-		n |= add_u64(out, "cpu.max.burst", r->cpu.burst);
-	if (r->cpu.cpus && *r->cpu.cpus)
-		n |= add(out, "cpuset.cpus", r->cpu.cpus);
-	if (r->cpu.mems && *r->cpu.mems)
-		n |= add(out, "cpuset.mems", r->cpu.mems);
-	return n ? error_oom(err) : 0;
-}
-
-static int throttle_settings(const struct oci_throttle_list *l, const char *key, struct strv *out)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		char text[96];
-
-		snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %s=%" PRIu64, l->v[i].major,
-			 l->v[i].minor, key, l->v[i].rate);
-		if (add(out, "io.max", text) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int io_settings(const struct oci_resources *r, struct strv *out, struct error *err)
-{
-	int n = 0;
-
-	if (r->block_io.has_weight && r->block_io.weight)
-		n |= add_u64(out, "io.weight", cgroup_io_weight(r->block_io.weight));
-	n |= throttle_settings(&r->block_io.read_bps, "rbps", out);
-	n |= throttle_settings(&r->block_io.write_bps, "wbps", out);
-	n |= throttle_settings(&r->block_io.read_iops, "riops", out);
-	n |= throttle_settings(&r->block_io.write_iops, "wiops", out);
-	return n ? error_oom(err) : 0;
-}
-
-int cgroup_settings(const struct oci_resources *r, struct strv *ret, struct error *err)
-{
-	if (memory_settings(r, ret, err) < 0 || cpu_settings(r, ret, err) < 0 ||
-	    io_settings(r, ret, err) < 0)
-		return err->code;
-	if (r->has_pids_limit && r->pids_limit != 0 &&
-	    add_limit(ret, "pids.max", r->pids_limit < 0 ? -1 : r->pids_limit) < 0)
-		return error_oom(err);
-	for (size_t i = 0; i < r->n_hugepage_limits; i++) {
-		_cleanup_free_ char *file =
-			str_printf("hugetlb.%s.max", r->hugepage_limits[i].page_size
-							     ? r->hugepage_limits[i].page_size
-							     : "");
-
-		if (file && strchr(file, '/'))
-			return error_set(err, -EINVAL,
-					 "linux.resources.hugepageLimits[%zu]: bad size", i);
-		if (!file || add_u64(ret, file, r->hugepage_limits[i].limit) < 0)
-			return error_oom(err);
-	}
-	for (size_t i = 0; i < r->n_unified; i++) {
-		const char *key = r->unified[i].key, *value = r->unified[i].value;
-
-		/* cgroup.* would move or kill processes; a slash would leave the directory. */
-		if (!key || !*key || strchr(key, '/') || str_after(key, "cgroup."))
-			return error_set(err, -EINVAL,
-					 "linux.resources.unified: bad file name \"%s\"",
-					 key ? key : "");
-		if (add(ret, key, value ? value : "") < 0)
-			return error_oom(err);
-	}
-	return 0;
-}
-
-char *cgroup_clean_path(const char *path, const char *id)
+char *cgroup_clean_path(const char *path, const char *id, bool *ret_own)
 {
 	_cleanup_free_ char *raw = NULL, *clean = NULL;
 	const char *p1, *p2;
+	bool own = false;
 
+	if (ret_own)
+		*ret_own = false;
 	if (!path || !*path)
 		return strdup(id);
 	p1 = strchr(path, ':');
 	p2 = p1 ? strchr(p1 + 1, ':') : NULL;
+	own = !p2 && path[0] != '/';
 	if (p2)
 		raw = str_printf("/%.*s/%.*s-%s.scope", (int)(p1 - path), path, (int)(p2 - p1 - 1),
 				 p1 + 1, p2 + 1);
@@ -183,6 +170,8 @@ char *cgroup_clean_path(const char *path, const char *id)
 	clean = raw ? path_clean(raw) : NULL;
 	if (!clean)
 		return NULL;
+	if (ret_own)
+		*ret_own = own;
 	/* Nothing left ("/", ".."): the root is not a container's. */
 	return strdup(clean[1] ? clean + 1 : id);
 }

@@ -104,7 +104,7 @@ int container_create_init(struct container *c, const struct container_params *pa
 
 	launch_init(&l);
 	l.plan.cgroup_path = c->cgroup ? cgroup_path(c->cgroup) : NULL;
-	l.sp.cgroup_fd = c->cgroup ? cgroup_fd(c->cgroup) : -1;
+	l.cgroup = c->cgroup;
 	r = process_new(c, exec_id, true, c->spec->process->terminal, &c->init, err);
 	if (r == 0)
 		r = launch_prepare_init(&l, c->spec, c->rootfs, params->join, err);
@@ -150,7 +150,7 @@ int container_exec(struct container *c, const char *exec_id, const struct oci_pr
 	if (launch_check_process(proc, err) < 0)
 		return error_prefix(err, "container \"%s\"", c->id);
 	launch_init(&l);
-	l.sp.cgroup_fd = c->cgroup ? cgroup_fd(c->cgroup) : -1;
+	l.cgroup = c->cgroup;
 	r = launch_prepare_join(&l, c->spec, c->init->pid, proc, err);
 	if (r == 0)
 		r = process_new(c, exec_id, false, proc->terminal, &p, err);

@@ -174,6 +174,7 @@ int launch_prepare_join(struct launch *l, const struct oci_spec *spec, pid_t ini
 
 int launch_spawn(struct launch *l, pid_t *ret_pid, struct error *err)
 {
+	l->sp.cgroup_fd = l->cgroup ? cgroup_fd(l->cgroup) : -1;
 	return spawn_child(&l->sp, ret_pid, err);
 }
 
@@ -181,6 +182,9 @@ int launch_go(struct launch *l, pid_t pid, int sock, struct error *err)
 {
 	int r;
 
+	/* Where the clone alone could not put it. */
+	if (l->cgroup && !cgroup_born(l->cgroup) && cgroup_add(l->cgroup, pid, err) < 0)
+		return err->code;
 	if ((l->sp.clone_flags & CLONE_NEWUSER) &&
 	    spawn_write_id_maps(pid, &l->spec->linux_, err) < 0)
 		return err->code;

@@ -3,6 +3,7 @@
 #define CONTAINER_LAUNCH_H
 
 #include "base/error.h"
+#include "cgroup/cgroup.h"
 #include "container/child.h"
 #include "container/spawn.h"
 #include "oci/spec.h"
@@ -15,6 +16,7 @@ struct launch {
 	struct spawn_params sp;
 	struct child_plan plan;
 	const struct oci_spec *spec;
+	struct cgroup *cgroup;	/* the caller's; NULL: the process stays in the maker's */
 	int opened[OCI_NS_MAX]; /* closed by release; -1: none */
 };
 
@@ -36,7 +38,7 @@ int launch_prepare_join(struct launch *l, const struct oci_spec *spec, pid_t ini
 			const struct oci_process *process, struct error *err);
 /* Makes the process. It waits for launch_go(). */
 int launch_spawn(struct launch *l, pid_t *ret_pid, struct error *err);
-/* Writes the id maps where there are any, and lets the process go on. sock: the maker's end of plan.sync. */
+/* Moves it into its cgroup, writes the id maps where there are any, and lets the process go on. sock: the maker's end of plan.sync. */
 int launch_go(struct launch *l, pid_t pid, int sock, struct error *err);
 
 #endif

@@ -3,10 +3,13 @@
 
 #include <signal.h>
 #include <string.h>
-#include "base/file.h"
-#include "base/parse.h"
+#include <unistd.h>
+#include "base/alloc.h"
 
-#define PROCS_MAX (1u << 20) /* bytes of cgroup.procs */
+int cgroups_root(struct cgroup_root **ret, struct error *err)
+{
+	return cgroup_root_open(&(struct cgroup_options){ .rootless = geteuid() != 0 }, ret, err);
+}
 
 int cgroups_open(const char *name, struct cgroups *ret, struct error *err)
 {
@@ -16,9 +19,9 @@ int cgroups_open(const char *name, struct cgroups *ret, struct error *err)
 	*ret = c;
 	if (!name)
 		return 0;
-	r = cgroup_root_open(true, &c.root);
+	r = cgroups_root(&c.root, err);
 	if (r < 0)
-		return error_sys(err, r, "no cgroup hierarchy");
+		return r;
 	r = cgroup_open(c.root, name, &c.cg, err);
 	if (r < 0 && r != -ENOENT) {
 		cgroups_close(&c);
@@ -40,24 +43,20 @@ bool cgroups_frozen(const char *name)
 	_cleanup_cgroups_ struct cgroups c = CGROUPS_INIT;
 	struct error err = ERROR_INIT;
 
-	return cgroups_open(name, &c, &err) == 0 && c.cg &&
-	       cgroup_read_u64(c.cg, "cgroup.events", "frozen") == 1;
+	return cgroups_open(name, &c, &err) == 0 && c.cg && cgroup_frozen(c.cg) == 1;
 }
 
 int cgroups_signal(const struct cgroups *c, int sig, struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	char *save = NULL;
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
 
 	if (sig == SIGKILL && cgroup_kill(c->cg) == 0)
 		return 0;
-	if (file_read(cgroup_fd(c->cg), "cgroup.procs", PROCS_MAX, &text, err) < 0)
+	if (cgroup_procs(c->cg, &pids, &n, err) < 0)
 		return err->code;
-	for (char *w = strtok_r(text.buf, "\n", &save); w; w = strtok_r(NULL, "\n", &save)) {
-		uint32_t pid;
-
-		if (parse_u32(w, 10, &pid) == 0 && kill((pid_t)pid, sig) < 0 && errno != ESRCH)
-			return error_sys(err, -errno, "signal %d to process %u", sig, pid);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (kill(pids[i], sig) < 0 && errno != ESRCH)
+			return error_sys(err, -errno, "signal %d to process %d", sig, (int)pids[i]);
 	return 0;
 }

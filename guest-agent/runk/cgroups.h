@@ -18,6 +18,10 @@ struct cgroups {
 	{                  \
 		NULL, NULL \
 	}
+#define CGROUPS_REMOVE_USEC 2000000 /* for killed processes to let go of it */
+
+/* The hierarchy as all commands use it. */
+int cgroups_root(struct cgroup_root **ret, struct error *err);
 /* By the name in its state; NULL, or one that is gone, leaves cg NULL. */
 int cgroups_open(const char *name, struct cgroups *ret, struct error *err);
 /* Leaves the cgroup in the kernel. */

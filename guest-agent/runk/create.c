@@ -191,17 +191,18 @@ static int listen_for_start(struct making *m, struct error *err)
 static int make_cgroup(struct making *m, struct error *err)
 {
 	const struct oci_linux *l = &m->spec->linux_;
-	int r = cgroup_root_open(true, &m->cg.root);
 
-	if (r < 0)
-		return error_sys(err, r, "no cgroup hierarchy");
+	if (cgroups_root(&m->cg.root, err) < 0)
+		return err->code;
 	if (cgroup_create(m->cg.root, l->cgroups_path, m->q->id, l->resources, &m->cg.cg, err) < 0)
 		return err->code;
+	if (!m->cg.cg) /* a user without permission, who asked for none */
+		return 0;
 	m->s.cgroup = arena_strdup(&m->s.arena, cgroup_name(m->cg.cg));
 	if (!m->s.cgroup)
 		return error_oom(err);
 	m->launch.plan.cgroup_path = cgroup_path(m->cg.cg);
-	m->launch.sp.cgroup_fd = cgroup_fd(m->cg.cg);
+	m->launch.cgroup = m->cg.cg;
 	return 0;
 }
 
@@ -304,7 +305,7 @@ static void undo(struct making *m)
 			;
 	}
 	if (m->cg.cg) {
-		cgroup_remove(m->cg.cg);
+		cgroup_remove_wait(m->cg.cg, CGROUPS_REMOVE_USEC, NULL);
 		m->cg.cg = NULL;
 	}
 	if (m->has_dir)

@@ -58,7 +58,7 @@ int remove_container(const struct runk *rk, const struct state *s, struct error 
 	if (cgroups_open(s->cgroup, &c, err) < 0)
 		return err->code;
 	if (c.cg) {
-		cgroup_remove(c.cg);
+		cgroup_remove_wait(c.cg, CGROUPS_REMOVE_USEC, NULL);
 		c.cg = NULL;
 	}
 	cgroups_close(&c);

@@ -49,6 +49,7 @@ static const struct ttrpc_method agent_methods[] = {
 	{ "PauseContainer", &grpc__pause_container_request__descriptor, svc_pause_container },
 	{ "ResumeContainer", &grpc__resume_container_request__descriptor, svc_resume_container },
 	{ "StatsContainer", &grpc__stats_container_request__descriptor, svc_stats_container },
+	{ "GetOOMEvent", &grpc__get_oomevent_request__descriptor, svc_get_oom_event },
 	{ "ExecProcess", &grpc__exec_process_request__descriptor, svc_exec_process },
 	{ "SignalProcess", &grpc__signal_process_request__descriptor, svc_signal_process },
 	{ "WaitProcess", &grpc__wait_process_request__descriptor, svc_wait_process },
@@ -93,6 +94,8 @@ int agent_new(struct loop *loop, const struct agent_config *config, bool pid1, s
 	a->pid1 = pid1;
 	a->ipc_ns = a->uts_ns = a->pid_ns = -1;
 	list_init(&a->containers);
+	list_init(&a->oom_callers);
+	list_init(&a->oom_events);
 	storage_table_init(&a->storages);
 	a->env.loop = loop;
 	a->env.pipe_size = config->pipe_size;
@@ -106,10 +109,11 @@ int agent_new(struct loop *loop, const struct agent_config *config, bool pid1, s
 		return error_sys(err, r, "cannot make the agent");
 	}
 	/* Without cgroups containers run without limits; then requests that set limits are refused. */
-	r = cgroup_root_open(!pid1, &a->env.cgroups);
+	r = cgroup_root_open(&(struct cgroup_options){ .loop = loop, .lenient = !pid1 },
+			     &a->env.cgroups, err);
 	if (r < 0 && r != -ENOENT) {
 		agent_free(a);
-		return error_sys(err, r, "cannot open the cgroup hierarchy");
+		return r;
 	}
 	*ret = a;
 	return 0;
@@ -124,6 +128,7 @@ struct agent *agent_free(struct agent *a)
 	hotplug_free(a->hotplug);
 	loop_source_free(a->exit_timer);
 	reaper_free(a->env.reaper);
+	agent_oom_release(a);
 	cgroup_root_free(a->env.cgroups);
 	free(a);
 	return NULL;
@@ -234,6 +239,7 @@ int agent_container_new(struct agent *a, const char *cid, struct agent_container
 		free(ac);
 		return error_oom(err);
 	}
+	ac->agent = a;
 	list_add_tail(&a->containers, &ac->link);
 	a->n_containers++;
 	*ret = ac;

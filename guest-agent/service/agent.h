@@ -16,8 +16,11 @@
 
 #define AGENT_MAX_CONTAINERS 512
 
+struct agent;
+
 struct agent_container {
-	struct list link;     /* in the agent */
+	struct list link; /* in the agent */
+	struct agent *agent;
 	struct container *ct; /* NULL while its storages are being mounted */
 	char *id;
 	struct strv mounts;	 /* storages that it counts as a user of */
@@ -45,6 +48,9 @@ struct agent {
 	size_t n_containers;
 	struct storage_table storages;
 	struct loop_source *exit_timer;
+	/* service/oom.c */
+	struct list oom_callers, oom_events;
+	size_t n_oom_events;
 };
 
 int agent_new(struct loop *loop, const struct agent_config *config, bool pid1, struct agent **ret,
@@ -83,6 +89,10 @@ int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const
 /* Calls back with -ECANCELED. */
 void storage_job_cancel(struct storage_job *j);
 
+/* Its OOM events go to the callers of GetOOMEvent. */
+void agent_oom_watch(struct agent_container *ac);
+void agent_oom_release(struct agent *a);
+
 /* Answers with google.protobuf.Empty, or with the error when code < 0. */
 void agent_reply_empty(struct ttrpc_call *call, int code, const struct error *err);
 
@@ -96,6 +106,7 @@ void svc_update_container(struct ttrpc_call *call, const ProtobufCMessage *msg, 
 void svc_pause_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_resume_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_stats_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_get_oom_event(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_exec_process(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_signal_process(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_wait_process(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);

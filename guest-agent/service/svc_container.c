@@ -145,6 +145,7 @@ static int make_container(struct create *c, struct error *err)
 		return r;
 	c->spec = NULL;
 	c->ac->ct = ct;
+	agent_oom_watch(c->ac);
 	return container_create_init(ct, &params, c->req->exec_id, on_created, c, err);
 }
 
@@ -348,109 +349,4 @@ void svc_remove_container(struct ttrpc_call *call, const ProtobufCMessage *msg, 
 		free(rm);
 		ttrpc_call_error(call, &err);
 	}
-}
-
-/* ---- UpdateContainer, PauseContainer, ResumeContainer --------------------------------------------------------------- */
-
-static int container_cgroup(struct agent *a, const char *cid, struct cgroup **ret,
-			    struct error *err)
-{
-	struct agent_container *ac = NULL;
-	int r = agent_find_container(a, cid, &ac, err);
-
-	if (r < 0)
-		return r;
-	*ret = ac->ct->cgroup;
-	return *ret ? 0 : error_set(err, -EOPNOTSUPP, "container \"%s\" has no cgroup", cid);
-}
-
-void svc_update_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	const Grpc__UpdateContainerRequest *req = (const Grpc__UpdateContainerRequest *)msg;
-	Grpc__Spec spec = GRPC__SPEC__INIT;
-	Grpc__Linux linux_ = GRPC__LINUX__INIT;
-	struct oci_spec *conv = NULL;
-	struct error err = ERROR_INIT;
-	struct cgroup *cg = NULL;
-	int r = container_cgroup(data, req->container_id, &cg, &err);
-
-	spec.linux_ = &linux_;
-	linux_.resources = req->resources;
-	if (r == 0 && req->resources)
-		r = oci_spec_from_pb(&spec, &conv, &err);
-	if (r == 0 && conv && conv->linux_.resources)
-		r = cgroup_update(cg, conv->linux_.resources, &err);
-	oci_spec_free(conv);
-	agent_reply_empty(call, r, &err);
-}
-
-static void freeze(struct ttrpc_call *call, struct agent *a, const char *cid, bool frozen)
-{
-	struct error err = ERROR_INIT;
-	struct cgroup *cg = NULL;
-	int r = container_cgroup(a, cid, &cg, &err);
-
-	if (r == 0)
-		r = cgroup_freeze(cg, frozen, &err);
-	agent_reply_empty(call, r, &err);
-}
-
-void svc_pause_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	freeze(call, data, ((const Grpc__PauseContainerRequest *)msg)->container_id, true);
-}
-
-void svc_resume_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	freeze(call, data, ((const Grpc__ResumeContainerRequest *)msg)->container_id, false);
-}
-
-/* ---- StatsContainer ------------------------------------------------------------------------------------------------- */
-
-void svc_stats_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	const Grpc__StatsContainerRequest *req = (const Grpc__StatsContainerRequest *)msg;
-	Grpc__StatsContainerResponse resp = GRPC__STATS_CONTAINER_RESPONSE__INIT;
-	Grpc__CgroupStats stats = GRPC__CGROUP_STATS__INIT;
-	Grpc__CpuStats cpu = GRPC__CPU_STATS__INIT;
-	Grpc__CpuUsage usage = GRPC__CPU_USAGE__INIT;
-	Grpc__ThrottlingData throttling = GRPC__THROTTLING_DATA__INIT;
-	Grpc__MemoryStats mem = GRPC__MEMORY_STATS__INIT;
-	Grpc__MemoryData mem_usage = GRPC__MEMORY_DATA__INIT, swap = GRPC__MEMORY_DATA__INIT;
-	Grpc__PidsStats pids = GRPC__PIDS_STATS__INIT;
-	struct error err = ERROR_INIT;
-	struct cgroup *cg = NULL;
-
-	if (container_cgroup(data, req->container_id, &cg, &err) < 0) {
-		ttrpc_call_error(call, &err);
-		return;
-	}
-	/* cpu.stat is in microseconds, the message in nanoseconds. */
-	usage.total_usage = cgroup_read_u64(cg, "cpu.stat", "usage_usec") * 1000;
-	usage.usage_in_usermode = cgroup_read_u64(cg, "cpu.stat", "user_usec") * 1000;
-	usage.usage_in_kernelmode = cgroup_read_u64(cg, "cpu.stat", "system_usec") * 1000;
-	throttling.periods = cgroup_read_u64(cg, "cpu.stat", "nr_periods");
-	throttling.throttled_periods = cgroup_read_u64(cg, "cpu.stat", "nr_throttled");
-	throttling.throttled_time = cgroup_read_u64(cg, "cpu.stat", "throttled_usec") * 1000;
-	mem.cache = cgroup_read_u64(cg, "memory.stat", "file");
-	mem.use_hierarchy = true;
-	mem_usage.usage = cgroup_read_u64(cg, "memory.current", NULL);
-	mem_usage.max_usage = cgroup_read_u64(cg, "memory.peak", NULL);
-	mem_usage.limit = cgroup_read_u64(cg, "memory.max", NULL);
-	mem_usage.failcnt = cgroup_read_u64(cg, "memory.events", "max");
-	swap.usage = cgroup_read_u64(cg, "memory.swap.current", NULL);
-	swap.limit = cgroup_read_u64(cg, "memory.swap.max", NULL);
-	pids.current = cgroup_read_u64(cg, "pids.current", NULL);
-	pids.limit = cgroup_read_u64(cg, "pids.max", NULL);
-	if (pids.limit == UINT64_MAX)
-		pids.limit = 0; /* what "no limit" is here for upstream's callers */
-	cpu.cpu_usage = &usage;
-	cpu.throttling_data = &throttling;
-	mem.usage = &mem_usage;
-	mem.swap_usage = &swap;
-	stats.cpu_stats = &cpu;
-	stats.memory_stats = &mem;
-	stats.pids_stats = &pids;
-	resp.cgroup_stats = &stats;
-	ttrpc_call_reply(call, &resp.base);
 }

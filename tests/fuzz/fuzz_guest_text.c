@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	agent_config_release(&c);
 	device_is_pci_path(text);
 	cap_parse(text);
-	path = cgroup_clean_path(text, "id");
+	path = cgroup_clean_path(text, "id", NULL);
 	/* Whatever came in: a relative path that stays below. */
 	if (path && (path[0] == '/' || !*path || strcmp(path, "..") == 0 ||
 		     strncmp(path, "../", 3) == 0 || strstr(path, "/../")))

@@ -47,6 +47,7 @@ static int read_cpu(struct oci_reader *rd, const struct json_value *v, struct oc
 	    (r = oci_read_opt_i64(rd, v, "realtimeRuntime", &c->has_rt_runtime, &c->rt_runtime)) <
 		    0 ||
 	    (r = oci_read_opt_u64(rd, v, "realtimePeriod", &c->has_rt_period, &c->rt_period)) < 0 ||
+	    (r = oci_read_opt_i64(rd, v, "idle", &c->has_idle, &c->idle)) < 0 ||
 	    (r = oci_read_string(rd, v, "cpus", &c->cpus)) < 0)
 		return r;
 	return oci_read_string(rd, v, "mems", &c->mems);
@@ -146,6 +147,38 @@ static int read_network(struct oci_reader *rd, const struct json_value *v,
 				&n->priorities, &n->n_priorities);
 }
 
+/* An object of objects, by device name. */
+static int read_rdma(struct oci_reader *rd, const struct json_value *v, struct oci_resources *res)
+{
+	const struct json_value *one;
+	size_t n = json_count(v);
+
+	if (n > OCI_SPEC_MAX_ITEMS)
+		return json_fail(v, rd->err, "more than %d members", OCI_SPEC_MAX_ITEMS);
+	if (!n)
+		return 0;
+	res->rdma = arena_new_array(rd->arena, struct oci_rdma_limit, n);
+	if (!res->rdma)
+		return error_oom(rd->err);
+	json_for_each(one, v)
+	{
+		struct oci_rdma_limit *l = &res->rdma[res->n_rdma++];
+		const struct json_value *object = NULL;
+		int r;
+
+		if ((r = json_as_object(one, &object, rd->err)) < 0 ||
+		    (r = oci_read_opt_u32(rd, object, "hcaHandles", &l->has_handles, &l->handles)) <
+			    0 ||
+		    (r = oci_read_opt_u32(rd, object, "hcaObjects", &l->has_objects, &l->objects)) <
+			    0)
+			return r;
+		l->device = arena_strdup(rd->arena, one->key);
+		if (!l->device)
+			return error_oom(rd->err);
+	}
+	return 0;
+}
+
 int oci_read_resources(struct oci_reader *rd, const struct json_value *v, struct oci_resources *res)
 {
 	static const struct {
@@ -154,7 +187,7 @@ int oci_read_resources(struct oci_reader *rd, const struct json_value *v, struct
 			  struct oci_resources *res);
 	} parts[] = {
 		{ "memory", read_memory },    { "cpu", read_cpu },	   { "pids", read_pids },
-		{ "blockIO", read_block_io }, { "network", read_network },
+		{ "blockIO", read_block_io }, { "network", read_network }, { "rdma", read_rdma },
 	};
 	int r;
 

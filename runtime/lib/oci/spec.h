@@ -140,6 +140,12 @@ struct oci_interface_priority {
 	uint32_t priority;
 };
 
+struct oci_rdma_limit {
+	char *device; /* "mlx5_1" */
+	bool has_handles, has_objects;
+	uint32_t handles, objects; /* hcaHandles, hcaObjects */
+};
+
 struct oci_resources {
 	struct oci_device_rule *devices;
 	size_t n_devices;
@@ -152,8 +158,10 @@ struct oci_resources {
 	} memory;
 	struct {
 		bool has_shares, has_quota, has_burst, has_period, has_rt_runtime, has_rt_period;
+		bool has_idle;
 		uint64_t shares, period, rt_period, burst;
 		int64_t quota, rt_runtime; /* microseconds */
+		int64_t idle;		   /* 1: scheduled as SCHED_IDLE */
 		char *cpus, *mems;
 	} cpu;
 	bool has_pids_limit;
@@ -173,6 +181,8 @@ struct oci_resources {
 		struct oci_interface_priority *priorities;
 		size_t n_priorities;
 	} network;
+	struct oci_rdma_limit *rdma;
+	size_t n_rdma;
 	struct oci_kv *unified; /* cgroup v2 file → value */
 	size_t n_unified;
 };

@@ -31,11 +31,11 @@ static void test_cpu_max(void **state)
 	assert_string_equal(out, "9223372036854775807 18446744073709551615");
 }
 
-static const char *value_of(const struct strv *s, const char *file)
+static const char *value_of(const struct cgroup_settings *s, const char *file)
 {
-	for (size_t i = 0; i + 1 < s->n; i += 2)
-		if (strcmp(s->v[i], file) == 0)
-			return s->v[i + 1];
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->v[i].file, file) == 0)
+			return s->v[i].value;
 	return "(unset)";
 }
 
@@ -45,7 +45,7 @@ static void test_settings(void **state)
 	struct oci_hugepage_limit huge[] = { { (char *)"2MB", 4194304 } };
 	struct oci_throttle_device dev[] = { { 254, 0, 1048576 } };
 	struct oci_resources r;
-	struct strv s = STRV_INIT;
+	struct cgroup_settings s = CGROUP_SETTINGS_INIT;
 	struct error err = ERROR_INIT;
 
 	memset(&r, 0, sizeof(r));
@@ -65,7 +65,7 @@ static void test_settings(void **state)
 	r.n_hugepage_limits = 1;
 	r.block_io.read_bps.v = dev;
 	r.block_io.read_bps.n = 1;
-	assert_int_equal(cgroup_settings(&r, &s, &err), 0);
+	assert_int_equal(cgroup_settings_v2(&r, &s, &err), 0);
 	assert_string_equal(value_of(&s, "memory.max"), "1000000");
 	assert_string_equal(value_of(&s, "memory.swap.max"), "500000");
 	assert_string_equal(value_of(&s, "memory.low"), "max");
@@ -77,31 +77,31 @@ static void test_settings(void **state)
 	assert_string_equal(value_of(&s, "hugetlb.2MB.max"), "4194304");
 	assert_string_equal(value_of(&s, "io.max"), "254:0 rbps=1048576");
 	assert_string_equal(value_of(&s, "memory.high"), "1000");
-	strv_release(&s);
+	cgroup_settings_release(&s);
 }
 
 /* The protocol cannot tell an absent limit from 0. */
 static void test_zero_is_unset(void **state)
 {
 	struct oci_resources r;
-	struct strv s = STRV_INIT;
+	struct cgroup_settings s = CGROUP_SETTINGS_INIT;
 
 	memset(&r, 0, sizeof(r));
 	r.memory.has_limit = r.memory.has_swap = r.cpu.has_shares = r.cpu.has_quota = true;
 	r.has_pids_limit = true;
-	assert_int_equal(cgroup_settings(&r, &s, NULL), 0);
+	assert_int_equal(cgroup_settings_v2(&r, &s, NULL), 0);
 	assert_int_equal(s.n, 0);
-	strv_release(&s);
+	cgroup_settings_release(&s);
 }
 
 static void settings_bad(const struct oci_resources *r, const char *want)
 {
-	struct strv s = STRV_INIT;
+	struct cgroup_settings s = CGROUP_SETTINGS_INIT;
 	struct error err = ERROR_INIT;
 
-	assert_int_equal(cgroup_settings(r, &s, &err), -EINVAL);
+	assert_int_equal(cgroup_settings_v2(r, &s, &err), -EINVAL);
 	assert_string_equal(err.msg, want);
-	strv_release(&s);
+	cgroup_settings_release(&s);
 }
 
 static void test_bad(void **state)
@@ -131,7 +131,7 @@ static void test_bad(void **state)
 
 static void path_is(const char *path, const char *want)
 {
-	char *got = cgroup_clean_path(path, "id1");
+	char *got = cgroup_clean_path(path, "id1", NULL);
 
 	assert_non_null(got);
 	assert_string_equal(got, want);
