@@ -187,7 +187,7 @@ distclean: clean
 .PHONY: help
 help:
 	@echo 'deps                 install every Debian package that building, running and testing needs'
-	@echo 'all                  the programs: osbuilder, kata-runtime, containerd-shim-kata-v2, kata-agent'
+	@echo 'all                  the programs: osbuilder, kata-runtime, containerd-shim-kata-v2, kata-agent, kata-agent-ctl'
 	@echo 'kernel               the guest kernel (ARCH=)'
 	@echo 'rootfs-image         a root file system image (ARCH=, RECIPE=agent|debian|path)'
 	@echo 'initrd-image         an initrd (ARCH=, RECIPE=)'

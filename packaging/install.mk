@@ -38,7 +38,7 @@ DEFAULTS := $(PREFIX)/share/defaults/kata-containers
 MAN := $(PREFIX)/share/man
 install: $(PROGRAMS) kernel $(O)/images/$(ARCH)/agent/kata-containers.img
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE) $(DESTDIR)$(DEFAULTS)
-	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(addprefix $(H)/bin/,osbuilder kata-runtime containerd-shim-kata-v2) $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(addprefix $(H)/bin/,osbuilder kata-runtime containerd-shim-kata-v2 kata-agent-ctl) $(DESTDIR)$(PREFIX)/bin
 	$(Q)for f in $(MANUALS); do d=$(DESTDIR)$(MAN)/man$${f##*.}; install -d $$d && install -m 0644 $$f $$d || exit 1; done
 	$(Q)for f in vmlinux vmlinuz config System.map; do \
 		install -m 0644 $(KERNEL)/$$f $(DESTDIR)$(SHARE)/$$f-$(KERNEL_INSTALLED); done

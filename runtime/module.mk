@@ -7,3 +7,4 @@
 -include runtime/sandbox/module.mk
 -include runtime/shim/module.mk
 -include runtime/cli/module.mk
+-include runtime/tools/agent-ctl/module.mk

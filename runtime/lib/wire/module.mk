@@ -15,7 +15,12 @@ $(eval $(call lib,wireproto,$(WIRE_PROTOS:%=$(GEN)/wire/%.pb-c.c)))
 WIRE_SRCS := $(addprefix runtime/lib/wire/,message.c transport.c ttrpc.c ttrpc_client.c ttrpc_conn.c ttrpc_server.c)
 $(eval $(call lib,wire,$(WIRE_SRCS)))
 
+# Messages as JSON, for tools: users also link codec, -ljansson and -lm.
+$(eval $(call lib,wirejson,$(addprefix runtime/lib/wire/,message_json.c message_json_out.c message_text.c)))
+
 WIRE_TEST_LIBS := wire wireproto base
 $(foreach t,test_message test_protos test_transport test_ttrpc test_ttrpc_client test_ttrpc_server,\
 	$(eval $(call unit,runtime/lib/wire/$(t),$(WIRE_TEST_LIBS),-lprotobuf-c)))
 $(foreach f,ttrpc_frames agent_msgs,$(eval $(call fuzz,$(f),$(WIRE_TEST_LIBS),-lprotobuf-c)))
+$(eval $(call unit,runtime/lib/wire/test_message_json,wirejson codec $(WIRE_TEST_LIBS),-lprotobuf-c -ljansson -lm))
+$(eval $(call fuzz,message_json,wirejson codec $(WIRE_TEST_LIBS),-lprotobuf-c -ljansson -lm))

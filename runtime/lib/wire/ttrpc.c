@@ -2,6 +2,7 @@
 #include "wire/ttrpc.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 #include "base/compiler.h"
 #include "wire/ttrpc_conn.h"
@@ -47,6 +48,42 @@ int ttrpc_errno_of(enum ttrpc_code code)
 		if (code_map[i].code == code)
 			return code_map[i].err;
 	return -EIO;
+}
+
+static const char *const code_names[] = {
+	[TTRPC_OK] = "OK",
+	[TTRPC_CANCELLED] = "CANCELLED",
+	[TTRPC_UNKNOWN] = "UNKNOWN",
+	[TTRPC_INVALID_ARGUMENT] = "INVALID_ARGUMENT",
+	[TTRPC_DEADLINE_EXCEEDED] = "DEADLINE_EXCEEDED",
+	[TTRPC_NOT_FOUND] = "NOT_FOUND",
+	[TTRPC_ALREADY_EXISTS] = "ALREADY_EXISTS",
+	[TTRPC_PERMISSION_DENIED] = "PERMISSION_DENIED",
+	[TTRPC_RESOURCE_EXHAUSTED] = "RESOURCE_EXHAUSTED",
+	[TTRPC_FAILED_PRECONDITION] = "FAILED_PRECONDITION",
+	[TTRPC_ABORTED] = "ABORTED",
+	[TTRPC_OUT_OF_RANGE] = "OUT_OF_RANGE",
+	[TTRPC_UNIMPLEMENTED] = "UNIMPLEMENTED",
+	[TTRPC_INTERNAL] = "INTERNAL",
+	[TTRPC_UNAVAILABLE] = "UNAVAILABLE",
+	[TTRPC_DATA_LOSS] = "DATA_LOSS",
+	[TTRPC_UNAUTHENTICATED] = "UNAUTHENTICATED",
+};
+
+const char *ttrpc_code_name(enum ttrpc_code code)
+{
+	return code_names[(unsigned int)code < ARRAY_SIZE(code_names) ? code : TTRPC_UNKNOWN];
+}
+
+int ttrpc_code_parse(const char *name, enum ttrpc_code *ret)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(code_names); i++) {
+		if (strcmp(code_names[i], name) != 0)
+			continue;
+		*ret = (enum ttrpc_code)i;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 void ttrpc_header_encode(uint8_t hdr[TTRPC_HEADER_SIZE], const struct ttrpc_frame *f)

@@ -47,6 +47,9 @@ enum ttrpc_code {
  * RESOURCE_EXHAUSTED, -ECONNRESET/-EPIPE/-ENOTCONN → UNAVAILABLE, -ECANCELED → CANCELLED, else INTERNAL. And back. */
 enum ttrpc_code ttrpc_code_of(int neg_errno);
 int ttrpc_errno_of(enum ttrpc_code code);
+/* "NOT_FOUND"; "UNKNOWN" for what is no code. And back: -EINVAL for a name that is none. */
+const char *ttrpc_code_name(enum ttrpc_code code);
+int ttrpc_code_parse(const char *name, enum ttrpc_code *ret);
 
 /* ---- server --------------------------------------------------------------------------------------------------- */
 

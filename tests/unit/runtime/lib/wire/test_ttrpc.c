@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include "support/cmocka_all.h"
 #include "wire/ttrpc.h"
 #include "wire/ttrpc_conn.h"
@@ -65,11 +66,24 @@ static void test_codes(void **state)
 		assert_true(ttrpc_errno_of(c) < 0);
 }
 
+static void test_code_names(void **state)
+{
+	enum ttrpc_code code = TTRPC_OK;
+
+	for (int i = TTRPC_OK; i <= TTRPC_UNAUTHENTICATED; i++) {
+		assert_int_equal(ttrpc_code_parse(ttrpc_code_name((enum ttrpc_code)i), &code), 0);
+		assert_int_equal(code, i);
+	}
+	assert_string_equal(ttrpc_code_name((enum ttrpc_code)99), "UNKNOWN");
+	assert_int_equal(ttrpc_code_parse("not_found", &code), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_code_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
