@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # kata-kconfig, and the guest kernel: unpack and patch > merge fragments > Kconfig > check > build > inspect.
-include kernel/version.mk
 
 # ---- kata-kconfig ------------------------------------------------------------------------------------------------
 $(eval $(call lib,kconfig,$(addprefix kernel/kconfig/,kconfig.c fragment.c compare.c feature.c ikconfig.c kernel_elf.c manifest.c)))
@@ -14,10 +13,24 @@ $(eval $(call fuzz,kconfig,kconfig base,-lz))
 PROGRAMS += $(H)/bin/kata-kconfig
 
 # ---- the kernel --------------------------------------------------------------------------------------------------
-# Knobs: KERNEL_TYPE (debug, confidential, microvm), KERNEL_EXTRA_FRAGMENTS, KERNEL_TARBALL, KERNEL_CC, KERNEL_JOBS, SOURCE_DATE_EPOCH.
+# Knobs, all in README.md: KERNEL_TYPE (debug, confidential, microvm), KERNEL_EXTRA_FRAGMENTS, KERNEL_CC, KERNEL_JOBS, KERNEL_CACHE,
+# SOURCE_DATE_EPOCH; KERNEL_VERSION, KERNEL_TARBALL, KERNEL_SHA256, KERNEL_KEYRING, KERNEL_DIR for another source than Debian's.
+kernel_version_of = $(shell sed -n 's/^$(1) = "\{0,1\}\([^"]*\)"\{0,1\}$$/\1/p' kernel/versions.toml)
+KERNEL_CONFIG_VERSION := $(call kernel_version_of,config_version)
 KERNEL_TYPE ?=
 KERNEL_EXTRA_FRAGMENTS ?=
 KERNEL_JOBS ?= $(shell nproc)
+# The source: a directory, a release of kernel.org, or Debian's package. What KERNEL_TARBALL names alone is taken as it is.
+KERNEL_VERSION ?=
+KERNEL_DIR ?=
+KERNEL_SHA256 ?=
+KERNEL_KEYRING ?=
+kernel_makefile = $(shell sed -n 's/^$(1) = //p' $(KERNEL_DIR)/Makefile 2>/dev/null)
+empty :=
+KERNEL_SERIES := $(if $(KERNEL_DIR),$(call kernel_makefile,VERSION).$(call kernel_makefile,PATCHLEVEL),$(if $(KERNEL_VERSION),$(subst \
+	$(empty) $(empty),.,$(wordlist 1,2,$(subst ., ,$(KERNEL_VERSION)))),$(call kernel_version_of,series)))
+KERNEL_TARBALL ?= $(if $(KERNEL_VERSION),$(OSBUILDER_CACHE)/linux-$(KERNEL_VERSION).tar.xz,/usr/src/linux-source-$(KERNEL_SERIES).tar.xz)
+KERNEL_SOURCE := $(or $(KERNEL_DIR),$(KERNEL_TARBALL))
 KERNEL_FILES := vmlinux vmlinuz config System.map kernel.manifest.json
 KERNEL_VARIANT := $(ARCH)$(KERNEL_TYPE:%=-%)
 KERNEL := $(O)/kernel/$(KERNEL_VARIANT)
@@ -40,17 +53,28 @@ KERNEL_IMAGES_aarch64 := Image.gz
 KERNEL_IMAGES_ppc64le := vmlinux
 KERNEL_IMAGES_s390x := bzImage
 
-.PHONY: kernel kernel-config
+.PHONY: kernel kernel-source kernel-config kernel-setup kernel-build kernel-install
+# Upstream's names of the steps.
+kernel-setup: kernel-config
+kernel-build: kernel
 ifeq ($(KERNEL_ARCH),)
-kernel:
+kernel kernel-config:
 	@echo "make kernel: no configuration for ARCH=$(ARCH) (there is one for: x86_64 aarch64 ppc64le s390x)" >&2; exit 1
 else ifneq ($(if $(KERNEL_TYPE),$(if $(wildcard kernel/configs/build-types/$(KERNEL_TYPE)),,unknown)),)
-kernel:
+kernel kernel-config:
 	@echo "make kernel: no KERNEL_TYPE=$(KERNEL_TYPE) (there are: $(notdir $(wildcard kernel/configs/build-types/*)))" >&2; exit 1
+else ifneq ($(if $(KERNEL_DIR),$(if $(wildcard $(KERNEL_DIR)/Makefile),,none)),)
+kernel kernel-config kernel-source:
+	@echo "make kernel: $(KERNEL_DIR) is no kernel source: it has no Makefile" >&2; exit 1
+else ifeq ($(wildcard $(KERNEL_PATCHES)/series),)
+kernel kernel-config kernel-source:
+	@echo "make kernel: no patches for Linux $(KERNEL_SERIES), the series of $(or $(KERNEL_DIR),$(KERNEL_VERSION)) (there are:" \
+		"$(patsubst %.x,%,$(notdir $(wildcard kernel/patches/*))))" >&2; exit 1
 else
 kernel: $(addprefix $(KERNEL)/,$(KERNEL_FILES))
-# The configuration alone, checked.
+# The configuration alone, checked; the source alone, patched.
 kernel-config: $(KERNEL_BUILD)/.checked
+kernel-source: $(KERNEL_SRC)/.patched
 endif
 
 # C sources of other architectures and of device classes that no virtual machine has are left in the archive; their Kconfig
@@ -60,10 +84,19 @@ KERNEL_SKIP := $(addprefix arch/,$(addsuffix /*.[chS],$(KERNEL_SKIP_ARCHES))) ar
 	$(addsuffix /*.[chS],drivers/gpu drivers/media drivers/staging drivers/infiniband drivers/net/wireless sound) \
 	Documentation/*/* tools/perf tools/testing
 
-$(KERNEL_SRC)/.patched: $(wildcard $(KERNEL_TARBALL)) $(KERNEL_PATCHES)/series $(wildcard $(KERNEL_PATCHES)/*.patch) \
-		kernel/version.mk kernel/unpack.sh
-	$(call say,UNPACK,$(KERNEL_TARBALL))kernel/unpack.sh $(KERNEL_TARBALL) $(KERNEL_PATCHES) $(@D) \
-		$(patsubst %,'%',$(KERNEL_SKIP)) && touch $@
+# Changes when another source is asked for, or a file of a source directory.
+KERNEL_SOURCE_ID = $(KERNEL_SOURCE) $(KERNEL_VERSION) $(KERNEL_SHA256) $(KERNEL_KEYRING) $(if $(KERNEL_DIR),$(shell \
+	find $(KERNEL_DIR) -type f -printf '%p %s %T@\n' 2>/dev/null | sort | sha256sum))
+$(O)/kernel/.source: FORCE
+	@mkdir -p $(@D); echo '$(KERNEL_SOURCE_ID)' | cmp -s - $@ || echo '$(KERNEL_SOURCE_ID)' > $@
+
+# What was built of another source, or with other patches, may be newer than the files of this one.
+$(KERNEL_SRC)/.patched: $(O)/kernel/.source $(if $(KERNEL_DIR),,$(wildcard $(KERNEL_TARBALL))) $(KERNEL_PATCHES)/series \
+		$(wildcard $(KERNEL_PATCHES)/*.patch) kernel/source.sh kernel/unpack.sh
+	$(call say,UNPACK,$(KERNEL_SOURCE))rm -rf $(O)/kernel/build-* && \
+		$(if $(KERNEL_DIR),,$(if $(KERNEL_VERSION),kernel/source.sh '$(KERNEL_VERSION)' '$(KERNEL_TARBALL)' '$(KERNEL_SHA256)' \
+			'$(KERNEL_KEYRING)' kernel/versions.toml &&)) \
+		kernel/unpack.sh '$(KERNEL_SOURCE)' $(KERNEL_PATCHES) $(@D) $(patsubst %,'%',$(KERNEL_SKIP)) && touch $@
 
 # The kernel's make must not see our flags and variables.
 KERNEL_MAKE = env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL make $(if $(filter 0,$(V)),-s) -j$(KERNEL_JOBS) \
@@ -73,13 +106,28 @@ KERNEL_MAKE = env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL make $(if
 	KCFLAGS=-ffile-prefix-map=$(KERNEL_SRC)/=
 KCONFIG_OPTIONS := --arch=$(ARCH) $(KERNEL_TYPE:%=--build-type=%) --fragments=kernel/configs
 
-$(KERNEL_BUILD)/.checked: $(KERNEL_SRC)/.patched $(KERNEL_FRAGMENTS) kernel/version.mk | $(H)/bin/kata-kconfig
+$(KERNEL_BUILD)/.checked: $(KERNEL_SRC)/.patched $(KERNEL_FRAGMENTS) kernel/versions.toml | $(H)/bin/kata-kconfig
 	$(call say,KCONFIG,$(KERNEL_BUILD)/.config)mkdir -p $(@D) && \
 		$(H)/bin/kata-kconfig merge $(KCONFIG_OPTIONS) -o $(@D)/merged.config $(KERNEL_EXTRA_FRAGMENTS) && \
 		$(KERNEL_MAKE) KCONFIG_ALLCONFIG=$(@D)/merged.config allnoconfig && \
 		$(H)/bin/kata-kconfig check $(KCONFIG_OPTIONS) $(@D)/.config $(KERNEL_EXTRA_FRAGMENTS) && touch $@
 
-$(addprefix $(KERNEL)/,$(KERNEL_FILES)) &: $(KERNEL_BUILD)/.checked kernel/install.sh
+# What a kernel is made of, and by what: built of the same, it is the same, and comes from KERNEL_CACHE.
+KERNEL_CACHE ?= $(OSBUILDER_CACHE)/kernel
+KERNEL_INPUTS := $(KERNEL_FRAGMENTS) $(wildcard $(KERNEL_PATCHES)/*) kernel/versions.toml $(wildcard kernel/*.sh kernel/kconfig/*.[ch]) \
+	kernel/module.mk
+kernel_key = $$({ cat $(KERNEL_INPUTS) $(if $(KERNEL_DIR),$(O)/kernel/.source); echo '$(ARCH) $(KERNEL_TYPE) $(SOURCE_DATE_EPOCH)'; \
+	$(KERNEL_CC) --version; $(KERNEL_CROSS)ld --version; $(if $(KERNEL_DIR),,sha256sum < '$(KERNEL_TARBALL)'); } | sha256sum | cut -c1-40)
+KERNEL_OUTPUTS := $(addprefix $(KERNEL)/,$(KERNEL_FILES))
+$(KERNEL_OUTPUTS) &: $(KERNEL_INPUTS) $(O)/kernel/.source | $(H)/bin/kata-kconfig
+	$(Q)key=$(kernel_key); if kernel/cache.sh get '$(KERNEL_CACHE)' $$key $(KERNEL); then echo '  CACHED   kernel/$(KERNEL_VARIANT)'; else \
+		$(MAKE) --no-print-directory kernel-uncached && kernel/cache.sh put '$(KERNEL_CACHE)' $$key $(KERNEL); fi
+
+.PHONY: kernel-uncached kernel-cached
+# A kernel that is in the cache, or none.
+kernel-cached:
+	$(Q)kernel/cache.sh get '$(KERNEL_CACHE)' $(kernel_key) $(KERNEL) && echo '  CACHED   kernel/$(KERNEL_VARIANT)'
+kernel-uncached: $(KERNEL_BUILD)/.checked
 	$(call say,KERNEL,$(KERNEL))$(KERNEL_MAKE) $(KERNEL_IMAGES_$(ARCH)) && \
 		STRIP=$(KERNEL_CROSS)strip kernel/install.sh $(ARCH) $(KERNEL_BUILD) $(KERNEL) $(KERNEL_CONFIG_VERSION) '$(KERNEL_TYPE)' && \
 		$(H)/bin/kata-kconfig inspect $(KCONFIG_OPTIONS) -k "$$($(KERNEL_MAKE) -s kernelversion)" -n $(KERNEL_CONFIG_VERSION) \
@@ -89,3 +137,6 @@ $(addprefix $(KERNEL)/,$(KERNEL_FILES)) &: $(KERNEL_BUILD)/.checked kernel/insta
 # ---- boot test ---------------------------------------------------------------------------------------------------
 $(eval $(call prog,$(G),init_probe,tests/support/init_probe.c,,))
 BOOT_TEST_PROGS += $(G)/bin/init_probe
+$(eval $(call prog,$(G),kernel-selfcheck,$(addprefix kernel/selfcheck/,main.c tools.c netlink.c base.c cgroup.c file.c dm.c link.c nft.c \
+	xtables.c traffic.c program.c security.c machine.c device.c untested.c),base,))
+BOOT_TEST_PROGS += $(G)/bin/kernel-selfcheck

@@ -36,14 +36,17 @@ KERNEL_INSTALLED = $(patsubst vmlinux-%,%,$(shell readlink $(KERNEL)/vmlinux$(KE
 SHARE := $(PREFIX)/share/kata-containers
 DEFAULTS := $(PREFIX)/share/defaults/kata-containers
 MAN := $(PREFIX)/share/man
-install: $(PROGRAMS) kernel $(O)/images/$(ARCH)/agent/kata-containers.img
-	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE) $(DESTDIR)$(DEFAULTS)
-	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(addprefix $(H)/bin/,osbuilder kata-runtime containerd-shim-kata-v2 kata-agent-ctl) $(DESTDIR)$(PREFIX)/bin
-	$(Q)for f in $(MANUALS); do d=$(DESTDIR)$(MAN)/man$${f##*.}; install -d $$d && install -m 0644 $$f $$d || exit 1; done
+# The kernel alone.
+kernel-install: kernel
+	$(Q)install -d $(DESTDIR)$(SHARE)
 	$(Q)for f in vmlinux vmlinuz config System.map; do \
 		install -m 0644 $(KERNEL)/$$f $(DESTDIR)$(SHARE)/$$f-$(KERNEL_INSTALLED); done
 	$(Q)for f in vmlinux vmlinuz; do ln -sfn $$f-$(KERNEL_INSTALLED) $(DESTDIR)$(SHARE)/$$f$(KERNEL_TYPE:%=-%).container; done
 	$(Q)install -m 0644 $(KERNEL)/kernel.manifest.json $(DESTDIR)$(SHARE)
+install: $(PROGRAMS) kernel-install $(O)/images/$(ARCH)/agent/kata-containers.img
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE) $(DESTDIR)$(DEFAULTS)
+	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(addprefix $(H)/bin/,osbuilder kata-runtime containerd-shim-kata-v2 kata-agent-ctl) $(DESTDIR)$(PREFIX)/bin
+	$(Q)for f in $(MANUALS); do d=$(DESTDIR)$(MAN)/man$${f##*.}; install -d $$d && install -m 0644 $$f $$d || exit 1; done
 	$(Q)cp --sparse=always $(O)/images/$(ARCH)/agent/kata-containers.img* $(O)/images/$(ARCH)/agent/kata-containers-initrd.img* $(DESTDIR)$(SHARE)
 	$(Q)sed -e 's|@KERNEL@|$(SHARE)/vmlinux$(KERNEL_TYPE:%=-%).container|' -e 's|@IMAGE@|$(SHARE)/kata-containers.img|' -e 's|@QEMU@|$(QEMU)|' \
 		runtime/config/configuration-qemu.toml.in > $(DESTDIR)$(DEFAULTS)/configuration.toml
