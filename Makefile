@@ -193,7 +193,7 @@ help:
 	@echo 'initrd-image         an initrd (ARCH=, RECIPE=)'
 	@echo 'demo                 a container in a VM, from our kernel and image'
 	@echo 'agent                the agent alone (ARCH=: cross-built, with Debian packages of that machine)'
-	@echo 'check                all tests: check-unit check-corpus check-cross check-image check-unprivileged check-boot check-runtime'
+	@echo 'check                all tests: check-unit check-corpus check-cross check-image check-unprivileged check-boot check-runtime check-runk check-agent'
 	@echo 'check-san check-fuzz the unit tests under sanitizers; libFuzzer on every parser (FUZZ_TIME=)'
 	@echo 'bench-image          osbuilder against other image builders, as ratios'
 	@echo 'lint format          static checks; clang-format in place'

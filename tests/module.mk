@@ -9,11 +9,11 @@ FUZZERS := $(sort $(FUZZERS))
 # Seconds that one fuzz target gets in `make check-fuzz`.
 FUZZ_TIME ?= 20
 
-.PHONY: check check-unit check-corpus check-san check-image check-unprivileged check-boot check-runtime check-runk check-fuzz check-kvm \
+.PHONY: check check-unit check-corpus check-san check-image check-unprivileged check-boot check-runtime check-runk check-agent check-fuzz check-kvm \
 	check-demo check-results-begin check-results-end
 
 check: check-results-begin
-	$(Q)$(MAKE) -k --no-print-directory check-unit check-corpus check-cross check-image check-unprivileged check-boot check-runtime check-runk; s=$$?; \
+	$(Q)$(MAKE) -k --no-print-directory check-unit check-corpus check-cross check-image check-unprivileged check-boot check-runtime check-runk check-agent; s=$$?; \
 	$(RUN_TESTS) --total || s=1; exit $$s
 check-results-begin:
 	$(Q)rm -rf $(RESULTS) && mkdir -p $(RESULTS)
@@ -56,6 +56,10 @@ check-runtime: demo-config kernel rootfs-image $(PROGRAMS)
 # runk on this host: its commands, real clients, and the same bundles under crun and runc.
 check-runk: $(G)/bin/runk
 	$(Q)KATA_BUILD=$(abspath $(O)) KATA_RUNK=$(abspath $(G))/bin/runk $(RUN_TESTS) $(wildcard tests/integration/runk_*.py)
+
+# The agent on this host, in namespaces of its own, driven by kata-agent-ctl and by clients that mean harm.
+check-agent: $(H)/bin/kata-agent-ctl $(G)/bin/kata-agent
+	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/agent_*.py)
 
 check-kvm:
 	@echo "check-kvm: the nested test host is not built yet" >&2; exit 1

@@ -66,6 +66,12 @@ size_t field_size(const ProtobufCFieldDescriptor *fd)
 	}
 }
 
+/* "Linux": the name in C, all of it in small letters, is a macro of gnu17. */
+const char *message_field_name(const ProtobufCFieldDescriptor *fd)
+{
+	return strcmp(fd->name, "linux_") == 0 ? "Linux" : fd->name;
+}
+
 /* container_id → containerId: an underscore goes, and the letter after it is a capital. */
 static bool camel_equal(const char *name, const char *given, size_t len)
 {
@@ -92,13 +98,13 @@ const ProtobufCFieldDescriptor *field_by_name(const ProtobufCMessageDescriptor *
 					      const char *name, size_t len)
 {
 	for (unsigned int i = 0; i < desc->n_fields; i++) {
-		const ProtobufCFieldDescriptor *fd = &desc->fields[i];
+		const char *own = message_field_name(&desc->fields[i]);
 
-		if (strlen(fd->name) == len && memcmp(fd->name, name, len) == 0)
-			return fd;
+		if (strlen(own) == len && memcmp(own, name, len) == 0)
+			return &desc->fields[i];
 	}
 	for (unsigned int i = 0; i < desc->n_fields; i++)
-		if (camel_equal(desc->fields[i].name, name, len))
+		if (camel_equal(message_field_name(&desc->fields[i]), name, len))
 			return &desc->fields[i];
 	return NULL;
 }

@@ -57,6 +57,9 @@ int message_set_text(struct message_builder *b, ProtobufCMessage *msg, const cha
 const ProtobufCFieldDescriptor *message_find_path(const ProtobufCMessageDescriptor *desc,
 						  const char *path);
 
+/* A field's name as upstream's .proto files have it, which is fd->name but for what cannot be a name in C. */
+const char *message_field_name(const ProtobufCFieldDescriptor *fd);
+
 /* Writes the message as an object. Errors stick in `o`; bytes that are not UTF-8 in strings are shown as \xHH. */
 void message_to_json(const ProtobufCMessage *msg, struct json_out *o, const char *key);
 

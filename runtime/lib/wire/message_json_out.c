@@ -130,7 +130,7 @@ static void out_map(struct json_out *o, const ProtobufCFieldDescriptor *fd,
 	const ProtobufCMessageDescriptor *desc = fd->descriptor;
 	const ProtobufCFieldDescriptor *kf = &desc->fields[0], *vf = &desc->fields[1];
 
-	json_out_object(o, fd->name);
+	json_out_object(o, message_field_name(fd));
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_strbuf_ struct strbuf key = STRBUF_INIT;
 		const void *k = field_at(entries[i], kf), *v = field_at(entries[i], vf);
@@ -153,7 +153,7 @@ static void out_map(struct json_out *o, const ProtobufCFieldDescriptor *fd,
 static void out_list(struct json_out *o, const ProtobufCFieldDescriptor *fd, const char *array,
 		     size_t n)
 {
-	json_out_array(o, fd->name);
+	json_out_array(o, message_field_name(fd));
 	for (size_t i = 0; i < n; i++)
 		out_value(o, NULL, fd, array + i * field_size(fd));
 	json_out_end(o);
@@ -179,7 +179,7 @@ void message_to_json(const ProtobufCMessage *msg, struct json_out *o, const char
 
 		if (fd->label != PROTOBUF_C_LABEL_REPEATED) {
 			if (is_set(msg, fd))
-				out_value(o, fd->name, fd, field_at(msg, fd));
+				out_value(o, message_field_name(fd), fd, field_at(msg, fd));
 			continue;
 		}
 		if (field_is_map(fd))

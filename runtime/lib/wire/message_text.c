@@ -252,7 +252,7 @@ static int set_path(struct message_builder *b, ProtobufCMessage *msg, const char
 		}
 		if (!is_way(fd))
 			return error_set(err, -EINVAL, "%s.%s has no fields of its own",
-					 msg->descriptor->name, fd->name);
+					 msg->descriptor->name, message_field_name(fd));
 		slot = field_at(msg, fd);
 		if (!*slot)
 			*slot = message_new(b, fd->descriptor);

@@ -67,7 +67,7 @@ static int add_fields(struct strbuf *sb, const char *title, const ProtobufCMessa
 	for (unsigned int i = 0; i < desc->n_fields && r == 0; i++) {
 		const ProtobufCFieldDescriptor *fd = &desc->fields[i];
 
-		r = strbuf_addf(sb, "  %-28s %s%s\n", fd->name,
+		r = strbuf_addf(sb, "  %-28s %s%s\n", message_field_name(fd),
 				fd->label == PROTOBUF_C_LABEL_REPEATED ? "list of " : "",
 				type_name(fd));
 	}

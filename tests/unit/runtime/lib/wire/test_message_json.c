@@ -289,6 +289,8 @@ static void test_text_values(void **state)
 	assert_int_equal(SET("Annotations.io.kata/x", "3", false), 0);
 	assert_int_equal(((Grpc__Spec *)msg)->n_annotations, 2);
 	assert_string_equal(((Grpc__Spec *)msg)->annotations[0]->value, "3");
+	assert_int_equal(SET("Linux.CgroupsPath", "/x", false), 0);
+	assert_string_equal(((Grpc__Spec *)msg)->linux_->cgroupspath, "/x");
 	/* Members of oneofs know that they are set. */
 	msg = message_new(&b, &grpc__mem_agent_memcg_config__descriptor);
 	assert_non_null(msg);
