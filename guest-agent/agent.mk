@@ -7,8 +7,8 @@ AGENT_SRCS := $(addprefix guest-agent/,main.c \
 AGENT_LIBS := agentinit container net wire ocipb oci wireproto base
 # Accounting, and what the guest itself has.
 AGENT_SRCS += $(addprefix guest-agent/service/,netdev.c oom.c svc_cgroup.c svc_stats.c)
-$(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
-$(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c))
+$(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c -lseccomp))
+$(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c -lseccomp))
 PROGRAMS += $(G)/bin/kata-agent
 .PHONY: agent
 agent: $(G)/bin/kata-agent

@@ -50,6 +50,8 @@ struct container *container_free(struct container *c)
 	while (!list_empty(&c->processes))
 		process_free(list_entry(c->processes.next, struct process, link));
 	list_del(&c->link);
+	if (c->spec)
+		process_hooks_after(c, &c->spec->hooks.poststop, "poststop", "stopped", 0);
 	cgroup_remove(c->cgroup);
 	oci_spec_free(c->spec);
 	free(c->rootfs);
@@ -96,13 +98,24 @@ int container_kill_all(struct container *c, struct error *err)
 	return 0;
 }
 
+char *container_bundle(const struct container *c)
+{
+	const char *slash = strrchr(c->rootfs, '/');
+
+	return slash && slash > c->rootfs ? strndup(c->rootfs, (size_t)(slash - c->rootfs))
+					  : strdup("/");
+}
+
 int container_create_init(struct container *c, const struct container_params *params,
 			  const char *exec_id, process_done_fn done, void *data, struct error *err)
 {
+	_cleanup_free_ char *bundle = container_bundle(c);
 	struct launch l;
 	int r;
 
 	launch_init(&l);
+	l.plan.id = c->id;
+	l.plan.bundle = bundle;
 	l.plan.cgroup_path = c->cgroup ? cgroup_path(c->cgroup) : NULL;
 	l.cgroup = c->cgroup;
 	r = process_new(c, exec_id, true, c->spec->process->terminal, &c->init, err);

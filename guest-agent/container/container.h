@@ -122,6 +122,10 @@ void process_wait(struct process *p, struct process_waiter *w);
 int process_new(struct container *c, const char *exec_id, bool init, bool terminal,
 		struct process **ret, struct error *err);
 struct process *process_free(struct process *p);
+/* The directory that holds the root, as hooks are told. Malloc'd; NULL: out of memory. */
+char *container_bundle(const struct container *c);
+void process_hooks_after(const struct container *c, const struct oci_hook_list *list,
+			 const char *name, const char *status, pid_t pid);
 struct launch;
 int process_launch(struct process *p, struct launch *l, process_done_fn done, void *data,
 		   struct error *err);

@@ -4,12 +4,19 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/alloc.h"
 #include "base/fd.h"
 #include "base/strbuf.h"
 #include "container/caps.h"
+#include "container/hooks.h"
 #include "container/identity.h"
+#include "container/idmap.h"
+#include "container/mount.h"
+#include "container/mountopt.h"
+#include "container/schedule.h"
 #include "container/sync.h"
 
 void launch_init(struct launch *l)
@@ -26,6 +33,11 @@ void launch_release(struct launch *l)
 {
 	for (int i = 0; i < OCI_NS_MAX; i++)
 		l->opened[i] = fd_close(l->opened[i]);
+	for (size_t i = 0; i < l->plan.n_trees; i++)
+		fd_close(l->trees[i]);
+	l->plan.n_trees = 0;
+	free(l->trees);
+	l->trees = NULL;
 	l->plan.rootfd = fd_close(l->plan.rootfd);
 }
 
@@ -43,18 +55,27 @@ int launch_check_process(const struct oci_process *p, struct error *err)
 		if (rlimit_parse(p->rlimits[i].type) < 0)
 			return error_set(err, -EINVAL, "process.rlimits[%zu]: unknown type \"%s\"",
 					 i, p->rlimits[i].type ? p->rlimits[i].type : "");
-	/* Neither is in this agent; to ignore them would be to drop a protection that somebody asked for. */
-	if (p->apparmor_profile && *p->apparmor_profile)
-		return error_set(err, -EOPNOTSUPP, "process.apparmorProfile is not supported");
-	if (p->selinux_label && *p->selinux_label)
-		return error_set(err, -EOPNOTSUPP, "process.selinuxLabel is not supported");
+	return schedule_check(p, NULL, err);
+}
+
+/* What would be left out silently is refused. */
+static int check_unsupported(const struct oci_linux *l, struct error *err)
+{
+	if (l->has_intel_rdt)
+		return error_set(err, -EOPNOTSUPP, "linux.intelRdt is not supported");
+	if (l->has_net_devices)
+		return error_set(err, -EOPNOTSUPP, "linux.netDevices is not supported");
+	if (l->has_memory_policy)
+		return error_set(err, -EOPNOTSUPP, "linux.memoryPolicy is not supported");
 	return 0;
 }
 
-static size_t hook_count(const struct oci_hooks *h)
+static bool has_namespace(const struct oci_linux *l, enum oci_ns_type t)
 {
-	return h->prestart.n + h->create_runtime.n + h->create_container.n + h->start_container.n +
-	       h->poststart.n + h->poststop.n;
+	for (size_t i = 0; i < l->n_namespaces; i++)
+		if (l->namespaces[i].type == t)
+			return true;
+	return false;
 }
 
 int launch_check_spec(const struct oci_spec *spec, struct error *err)
@@ -62,14 +83,9 @@ int launch_check_spec(const struct oci_spec *spec, struct error *err)
 	const struct oci_linux *l = &spec->linux_;
 	unsigned int seen = 0;
 
-	if (launch_check_process(spec->process, err) < 0)
+	if (launch_check_process(spec->process, err) < 0 ||
+	    schedule_check(spec->process, l, err) < 0 || check_unsupported(l, err) < 0)
 		return err->code;
-	if (l->seccomp)
-		return error_set(
-			err, -EOPNOTSUPP,
-			"linux.seccomp is not supported by this agent (set disable_guest_seccomp)");
-	if (hook_count(&spec->hooks))
-		return error_set(err, -EOPNOTSUPP, "hooks are not supported by this agent");
 	for (size_t i = 0; i < l->n_namespaces; i++) {
 		const struct oci_namespace *ns = &l->namespaces[i];
 
@@ -77,15 +93,11 @@ int launch_check_spec(const struct oci_spec *spec, struct error *err)
 			return error_set(err, -EINVAL,
 					 "linux.namespaces[%zu]: unknown or a duplicate", i);
 		seen |= 1U << ns->type;
-		if (ns->type == OCI_NS_TIME)
-			return error_set(err, -EOPNOTSUPP,
-					 "linux.namespaces[%zu]: time is not supported", i);
-		if ((ns->type == OCI_NS_MOUNT || ns->type == OCI_NS_USER) && ns->path && *ns->path)
-			return error_set(
-				err, -EOPNOTSUPP,
-				"linux.namespaces[%zu]: joining a %s namespace is not supported", i,
-				oci_ns_name(ns->type));
 	}
+	if ((l->monotonic.has || l->boottime.has) && !has_namespace(l, OCI_NS_TIME))
+		return error_set(err, -EINVAL, "linux.timeOffsets: needs a time namespace");
+	if ((l->n_uid_mappings || l->n_gid_mappings) && !has_namespace(l, OCI_NS_USER))
+		return error_set(err, -EINVAL, "linux.uidMappings: needs a user namespace");
 	return 0;
 }
 
@@ -107,12 +119,75 @@ static int plan_namespace(struct launch *l, const struct oci_namespace *ns, int 
 	}
 	if (isnew && ns->type == OCI_NS_CGROUP)
 		l->plan.new_cgroup = true; /* by the child, once it is in its cgroup */
+	else if (isnew && ns->type == OCI_NS_TIME)
+		l->plan.new_time = true; /* by the child, which sets its clocks */
 	else if (isnew)
 		l->sp.clone_flags |= (uint64_t)oci_ns_clone_flag(ns->type);
-	l->plan.new_user |= isnew && ns->type == OCI_NS_USER;
+	l->plan.mapped |= ns->type == OCI_NS_USER;
+	l->sp.via_user |= !isnew && ns->type == OCI_NS_USER;
+	if (!isnew && ns->type == OCI_NS_TIME)
+		l->plan.time_ns = l->sp.join[ns->type];
+	if (!isnew && ns->type == OCI_NS_MOUNT)
+		l->plan.mnt_ns = l->sp.join[ns->type];
 	l->plan.new_net |= isnew && ns->type == OCI_NS_NETWORK;
 	/* A shared name is the sandbox's; the spec's still is set, as it is the same or nobody's. */
 	l->plan.new_uts |= ns->type == OCI_NS_UTS;
+	return 0;
+}
+
+/* The ids that an idmapped mount maps by: its own, else the container's. */
+static struct id_maps mount_maps(const struct oci_spec *spec, const struct oci_mount *m)
+{
+	const struct oci_linux *lx = &spec->linux_;
+
+	if (m->n_uid_mappings || m->n_gid_mappings)
+		return (struct id_maps){ m->uid_mappings, m->gid_mappings, m->n_uid_mappings,
+					 m->n_gid_mappings };
+	return (struct id_maps){ lx->uid_mappings, lx->gid_mappings, lx->n_uid_mappings,
+				 lx->n_gid_mappings };
+}
+
+static int prepare_tree(const struct oci_spec *spec, const struct oci_mount *m,
+			const struct mount_opts *o, int *ret, struct error *err)
+{
+	const struct id_maps maps = mount_maps(spec, m);
+	_cleanup_fd_ int tree = mount_open_source(m->source, o->recursive, err), ns = -1;
+
+	if (tree < 0)
+		return tree;
+	if (o->idmap || m->n_uid_mappings || m->n_gid_mappings) {
+		ns = idmap_namespace(&maps, err);
+		if (ns < 0 || idmap_mount(tree, ns, o->idmap_recursive, err) < 0)
+			return err->code;
+	}
+	*ret = fd_steal(&tree);
+	return 0;
+}
+
+/* See child_plan.trees. With a user namespace the child may not reach sources, which the maker may. */
+static int prepare_trees(struct launch *l, struct error *err)
+{
+	const struct oci_spec *spec = l->spec;
+
+	l->plan.trees = l->trees = new0_array(int, spec->n_mounts);
+	if (!l->trees)
+		return error_oom(err);
+	for (size_t i = 0; i < spec->n_mounts; i++, l->plan.n_trees++) {
+		const struct oci_mount *m = &spec->mounts[i];
+		struct mount_opts o;
+		int r = mount_opts_parse(m->options.v, m->options.n, &o, err);
+		bool bind = r == 0 && (o.bind || str_eq(m->type, "bind"));
+
+		l->trees[i] = -1;
+		if (bind && (l->plan.mapped || o.idmap || m->n_uid_mappings || m->n_gid_mappings))
+			r = prepare_tree(spec, m, &o, &l->trees[i], err);
+		if (r < 0)
+			error_prefix(err, "mount \"%s\"", m->destination ? m->destination : "");
+		else
+			mount_opts_release(&o);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
@@ -126,7 +201,7 @@ int launch_prepare_init(struct launch *l, const struct oci_spec *spec, const cha
 	l->plan.process = spec->process;
 	l->plan.rootfs = rootfs;
 	l->sp.child = child_main_init;
-	/* Always, whatever the spec says: the root is going to change. */
+	/* Always, whatever the spec says: the root is going to change. One to be joined is copied, for the same reason. */
 	l->sp.clone_flags = CLONE_NEWNS;
 	for (size_t i = 0; i < lx->n_namespaces; i++) {
 		const struct oci_namespace *ns = &lx->namespaces[i];
@@ -134,7 +209,7 @@ int launch_prepare_init(struct launch *l, const struct oci_spec *spec, const cha
 		if (plan_namespace(l, ns, join ? join[ns->type] : -1, err) < 0)
 			return err->code;
 	}
-	return 0;
+	return prepare_trees(l, err);
 }
 
 int launch_prepare_join(struct launch *l, const struct oci_spec *spec, pid_t init,
@@ -152,6 +227,7 @@ int launch_prepare_join(struct launch *l, const struct oci_spec *spec, pid_t ini
 	char path[64];
 
 	l->spec = spec;
+	l->plan.spec = spec;
 	l->plan.process = process;
 	l->sp.child = child_main_join;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -164,9 +240,21 @@ int launch_prepare_join(struct launch *l, const struct oci_spec *spec, pid_t ini
 					 table[i].name);
 	}
 	l->plan.mnt_ns = l->opened[OCI_NS_MOUNT];
-	for (size_t i = 0; i < spec->linux_.n_namespaces; i++)
-		if (spec->linux_.namespaces[i].type == OCI_NS_USER)
+	if (has_namespace(&spec->linux_, OCI_NS_USER)) {
+		l->plan.mapped = true;
+		/* Root may join the others first; to anybody else only the user namespace gives the right. */
+		if (geteuid() != 0)
+			l->sp.via_user = true;
+		else
 			l->plan.user_ns = l->opened[OCI_NS_USER];
+	}
+	if (has_namespace(&spec->linux_, OCI_NS_TIME)) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/time", (int)init);
+		l->opened[OCI_NS_TIME] = open(path, O_RDONLY | O_CLOEXEC);
+		if (l->opened[OCI_NS_TIME] < 0)
+			return error_sys(err, -errno, "cannot open the time namespace");
+		l->plan.time_ns = l->opened[OCI_NS_TIME];
+	}
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)init);
 	l->plan.rootfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return l->plan.rootfd < 0 ? error_sys(err, -errno, "cannot open the container's root") : 0;
@@ -180,14 +268,32 @@ int launch_spawn(struct launch *l, pid_t *ret_pid, struct error *err)
 
 int launch_go(struct launch *l, pid_t pid, int sock, struct error *err)
 {
+	const struct oci_linux *lx = &l->spec->linux_;
+	const struct id_maps maps = { lx->uid_mappings, lx->gid_mappings, lx->n_uid_mappings,
+				      lx->n_gid_mappings };
 	int r;
 
 	/* Where the clone alone could not put it. */
 	if (l->cgroup && !cgroup_born(l->cgroup) && cgroup_add(l->cgroup, pid, err) < 0)
 		return err->code;
-	if ((l->sp.clone_flags & CLONE_NEWUSER) &&
-	    spawn_write_id_maps(pid, &l->spec->linux_, err) < 0)
+	if ((l->sp.clone_flags & CLONE_NEWUSER) && idmap_write(pid, &maps, err) < 0)
 		return err->code;
-	r = sync_send(sock, SYNC_GO, -1);
+	r = sync_send_code(sock, SYNC_GO, (int)pid);
+	return r < 0 ? error_sys(err, r, "cannot talk to the new process") : 0;
+}
+
+int launch_run_hooks(const struct launch_hooks *h, int sock, struct error *err)
+{
+	_cleanup_free_ char *state = hooks_state(h->spec, h->id, "creating", h->pid, h->bundle);
+	struct error why = ERROR_INIT;
+	int r;
+
+	if (!state)
+		error_oom(&why);
+	else if (hooks_run(&h->spec->hooks.prestart, "prestart", state, &why) == 0)
+		hooks_run(&h->spec->hooks.create_runtime, "createRuntime", state, &why);
+	/* The process says it again as its own failure, so that there is one way for errors. */
+	r = why.code ? sync_send_error(sock, SYNC_STAGE_SETUP, &why)
+		     : sync_send_code(sock, SYNC_GO, (int)h->pid);
 	return r < 0 ? error_sys(err, r, "cannot talk to the new process") : 0;
 }

@@ -18,6 +18,7 @@ struct launch {
 	const struct oci_spec *spec;
 	struct cgroup *cgroup;	/* the caller's; NULL: the process stays in the maker's */
 	int opened[OCI_NS_MAX]; /* closed by release; -1: none */
+	int *trees;		/* plan.trees; closed and freed by release */
 };
 
 void launch_init(struct launch *l);
@@ -40,5 +41,12 @@ int launch_prepare_join(struct launch *l, const struct oci_spec *spec, pid_t ini
 int launch_spawn(struct launch *l, pid_t *ret_pid, struct error *err);
 /* Moves it into its cgroup, writes the id maps where there are any, and lets the process go on. sock: the maker's end of plan.sync. */
 int launch_go(struct launch *l, pid_t pid, int sock, struct error *err);
+/* The maker's answer to HOOKS: runs prestart and createRuntime, and lets the process go on or tells it why not. Blocks. */
+struct launch_hooks {
+	const struct oci_spec *spec;
+	const char *id, *bundle;
+	pid_t pid;
+};
+int launch_run_hooks(const struct launch_hooks *h, int sock, struct error *err);
 
 #endif

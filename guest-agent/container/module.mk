@@ -1,8 +1,9 @@
 # Containers inside the guest, without the protocol: also what runk is made of.
 CONTAINER_SRCS := $(addprefix guest-agent/,\
-	container/caps.c container/child.c container/console.c container/container.c container/devnode.c \
-	container/identity.c container/launch.c container/mount.c container/mountopt.c container/process.c container/reaper.c \
-	container/rootfs.c container/spawn.c container/sync.c \
+	container/caps.c container/child.c container/console.c container/container.c container/copyup.c container/devnode.c \
+	container/hooks.c container/identity.c container/idmap.c container/label.c container/launch.c container/mount.c \
+	container/mountopt.c container/process.c container/reaper.c container/rootfs.c container/schedule.c container/seccomp.c \
+	container/spawn.c container/sync.c \
 	device/device.c network/network.c storage/copyfile.c storage/drivers.c storage/memory.c storage/storage.c storage/volume.c stdio/stream.c)
 CONTAINER_SRCS += $(addprefix guest-agent/cgroup/,cgroup.c convert.c convert_v1.c convert_v2.c devfilter.c files.c hierarchy.c \
 	stats.c v1.c v1_stats.c v2.c)

@@ -5,10 +5,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "container/copyup.h"
 #include "container/mountopt.h"
 
 static int tree_clone(int src, bool recursive)
@@ -80,25 +82,37 @@ static int apply_propagation(const struct mount_env *env, const struct oci_mount
 	return 0;
 }
 
-static int do_bind(const struct mount_env *env, const struct oci_mount *m, const char *source,
-		   const struct mount_opts *o, struct error *err)
+int mount_open_source(const char *source, bool recursive, struct error *err)
 {
-	_cleanup_fd_ int src = -1, tree = -1, target = -1;
-	struct stat st;
-	int r;
+	_cleanup_fd_ int src = -1;
+	int tree;
 
 	if (!source || source[0] != '/')
 		return error_set(err, -EINVAL, "bind source \"%s\" is not an absolute path",
 				 source ? source : "");
 	src = open(source, O_PATH | O_CLOEXEC);
-	if (src < 0 || fstat(src, &st) < 0)
+	if (src < 0)
 		return error_sys(err, -errno, "cannot open source \"%s\"", source);
+	tree = tree_clone(src, recursive);
+	return tree < 0 ? error_sys(err, tree, "cannot clone source \"%s\"", source) : tree;
+}
+
+static int do_bind(const struct mount_env *env, const struct oci_mount *m, const char *source,
+		   const struct mount_opts *o, struct error *err)
+{
+	_cleanup_fd_ int tree = -1, target = -1;
+	struct stat st;
+	int r;
+
+	tree = env->tree >= 0 ? fcntl(env->tree, F_DUPFD_CLOEXEC, 3)
+			      : mount_open_source(source, o->recursive, err);
+	if (tree < 0)
+		return env->tree >= 0 ? error_sys(err, -errno, "cannot take the source") : tree;
+	if (fstat(tree, &st) < 0)
+		return error_sys(err, -errno, "cannot look at source \"%s\"", source);
 	target = open_target(env, m, S_ISDIR(st.st_mode), err);
 	if (target < 0)
 		return target;
-	tree = tree_clone(src, o->recursive);
-	if (tree < 0)
-		return error_sys(err, tree, "cannot clone source \"%s\"", source);
 	r = set_attrs(tree, o->attr_set, o->attr_clr, false);
 	if (r == 0)
 		r = set_attrs(tree, o->rec_set, o->rec_clr, true);
@@ -108,18 +122,89 @@ static int do_bind(const struct mount_env *env, const struct oci_mount *m, const
 	return r < 0 ? error_sys(err, r, "cannot attach") : 0;
 }
 
+static bool is_dev(const char *path)
+{
+	return str_eq(path, "/dev") || str_eq(path, "/dev/");
+}
+
+bool mount_is_sealed_late(const struct oci_mount *m)
+{
+	bool ro = false;
+
+	if (!str_eq(m->type, "tmpfs") && !is_dev(m->destination))
+		return false;
+	for (size_t i = 0; i < m->options.n; i++) {
+		const char *o = m->options.v[i];
+
+		if (str_eq(o, "bind") || str_eq(o, "rbind"))
+			return false;
+		ro = str_eq(o, "ro") || (ro && !str_eq(o, "rw"));
+	}
+	return ro;
+}
+
+int mount_seal(int rootfd, const struct oci_mount *m, struct error *err)
+{
+	_cleanup_fd_ int fd = path_open_in_root(rootfd, m->destination, O_PATH, 0);
+	int r = fd < 0 ? fd : set_attrs(fd, MOUNT_ATTR_RDONLY, 0, false);
+
+	return r < 0 ? error_sys(err, r, "mount \"%s\": cannot make it read-only", m->destination)
+		     : 0;
+}
+
+/* SELinux labels what these hold by the mount option; others have labels of their own, or none. */
+static bool takes_context(const char *fstype)
+{
+	static const char *const types[] = { "tmpfs", "devpts", "mqueue", "ramfs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (str_eq(fstype, types[i]))
+			return access("/sys/fs/selinux/enforce", F_OK) == 0;
+	return false;
+}
+
+static int mount_data(const struct mount_env *env, const char *fstype, const struct mount_opts *o,
+		      struct strbuf *ret, struct error *err)
+{
+	int r = o->data ? strbuf_addstr(ret, o->data) : 0;
+
+	if (r == 0 && env->label && *env->label && takes_context(fstype))
+		r = strbuf_addf(ret, "%scontext=\"%s\"", ret->len ? "," : "", env->label);
+	return r < 0 ? error_oom(err) : 0;
+}
+
+/* Options of the superblock go by mount(2); those of recursion and what mount(2) cannot say are set afterwards. */
 static int do_filesystem(const struct mount_env *env, const struct oci_mount *m, const char *fstype,
 			 const struct mount_opts *o, struct error *err)
 {
+	_cleanup_strbuf_ struct strbuf data = STRBUF_INIT;
 	char path[PATH_FD_MAX];
-	_cleanup_fd_ int target = open_target(env, m, true, err);
+	_cleanup_fd_ int target = open_target(env, m, true, err), below = -1, now = -1;
 	const char *source = m->source && *m->source ? m->source : fstype;
+	unsigned long flags = mount_is_sealed_late(m) ? o->flags & ~MS_RDONLY : o->flags;
+	int r;
 
-	if (target < 0)
-		return target;
-	if (mount(source, path_of_fd(path, target), fstype, o->flags, o->data) < 0)
+	if (target < 0 || mount_data(env, fstype, o, &data, err) < 0)
+		return err->code;
+	if (o->copy_up) {
+		if (!str_eq(fstype, "tmpfs"))
+			return error_set(err, -EINVAL, "\"tmpcopyup\" is for tmpfs, not for %s",
+					 fstype);
+		below = path_open_in_root(env->rootfd, m->destination, O_RDONLY | O_DIRECTORY, 0);
+		if (below < 0)
+			return error_sys(err, below, "cannot open what is to be copied");
+	}
+	if (mount(source, path_of_fd(path, target), fstype, flags, data.len ? data.buf : NULL) < 0)
 		return error_sys(err, -errno, "cannot mount %s", fstype);
-	return 0;
+	if (!o->rec_set && !o->rec_clr && !o->copy_up)
+		return 0;
+	now = path_open_in_root(env->rootfd, m->destination, O_RDONLY | O_DIRECTORY, 0);
+	if (now < 0)
+		return error_sys(err, now, "cannot reopen the mount point");
+	r = set_attrs(now, o->rec_set, o->rec_clr, true);
+	if (r < 0)
+		return error_sys(err, r, "cannot set mount attributes");
+	return o->copy_up ? copyup(below, now, err) : 0;
 }
 
 static int do_cgroup(const struct mount_env *env, const struct oci_mount *m, struct mount_opts *o,
@@ -148,7 +233,9 @@ int mount_one(const struct mount_env *env, const struct oci_mount *m, struct err
 	r = mount_opts_parse(m->options.v, m->options.n, &o, err);
 	if (r < 0)
 		return error_prefix(err, "mount \"%s\"", m->destination);
-	if (o.bind || str_eq(m->type, "bind"))
+	if (o.idmap && !o.bind && !str_eq(m->type, "bind"))
+		r = error_set(err, -EINVAL, "only bind mounts can be idmapped");
+	else if (o.bind || str_eq(m->type, "bind"))
 		r = do_bind(env, m, m->source, &o, err);
 	else if (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"))
 		r = do_cgroup(env, m, &o, err);
@@ -167,10 +254,36 @@ static bool is_missing(int r)
 	return r == -ENOENT || r == -ENOTDIR;
 }
 
-int mount_mask(int rootfd, const char *path, struct error *err)
+/* An empty read-only tmpfs that is mounted nowhere yet. */
+static int make_empty(void)
+{
+	_cleanup_fd_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	int fd;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "1", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	fd = fsmount(fs, FSMOUNT_CLOEXEC,
+		     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The maker's /dev/null, and really that: the container's could be anything by now (CVE-2025-31133). */
+static int open_null(void)
+{
+	_cleanup_fd_ int fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return -ENODEV;
+	return fd_steal(&fd);
+}
+
+int mount_mask(int rootfd, const char *path, int *empty, struct error *err)
 {
 	_cleanup_fd_ int fd = path_open_in_root(rootfd, path, O_PATH, 0);
-	char target[PATH_FD_MAX];
 	struct stat st;
 	int r = 0;
 
@@ -181,12 +294,13 @@ int mount_mask(int rootfd, const char *path, struct error *err)
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, -errno, "masked path \"%s\"", path);
 	if (S_ISDIR(st.st_mode)) {
-		if (mount("tmpfs", path_of_fd(target, fd), "tmpfs", MS_RDONLY, "size=0k") < 0)
-			r = -errno;
+		if (*empty < 0)
+			*empty = make_empty();
+		r = *empty < 0 ? *empty : mount_bind_fd(*empty, fd, false);
 	} else {
-		_cleanup_fd_ int null = open("/dev/null", O_PATH | O_CLOEXEC);
+		_cleanup_fd_ int null = open_null();
 
-		r = null < 0 ? -errno : mount_bind_fd(null, fd, false);
+		r = null < 0 ? null : mount_bind_fd(null, fd, false);
 	}
 	return r < 0 ? error_sys(err, r, "masked path \"%s\"", path) : 0;
 }

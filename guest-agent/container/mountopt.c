@@ -125,8 +125,15 @@ static int parse_one(const char *opt, struct mount_opts *o, struct strbuf *data,
 	}
 	if (parse_flag(opt, o))
 		return 0;
-	if (str_eq(opt, "idmap") || str_eq(opt, "ridmap") || str_eq(opt, "tmpcopyup"))
-		return error_set(err, -EOPNOTSUPP, "mount option \"%s\" is not supported", opt);
+	if (str_eq(opt, "idmap") || str_eq(opt, "ridmap")) {
+		o->idmap = true;
+		o->idmap_recursive |= opt[0] == 'r';
+		return 0;
+	}
+	if (str_eq(opt, "tmpcopyup")) {
+		o->copy_up = true;
+		return 0;
+	}
 	if (data->len + strlen(opt) >= MOUNT_OPTS_MAX_DATA)
 		return error_set(err, -EINVAL, "mount options are longer than %d bytes",
 				 MOUNT_OPTS_MAX_DATA);

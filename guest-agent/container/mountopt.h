@@ -18,13 +18,15 @@ struct mount_opts {
 	unsigned long
 		propagation; /* MS_SHARED, MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE, with MS_REC; 0: leave */
 	bool bind, recursive;
-	char *data; /* comma separated, malloc'd; NULL: none */
+	bool copy_up;		     /* "tmpcopyup" */
+	bool idmap, idmap_recursive; /* "idmap" and "ridmap" */
+	char *data;		     /* comma separated, malloc'd; NULL: none */
 };
 
 #define MOUNT_OPTS_MAX_DATA \
 	65536 /* bytes; the kernel takes one page by mount(2), but reports that itself */
 
-/* Options that start with "io.katacontainers." are not for the kernel and are skipped. "idmap" is refused. */
+/* Options that start with "io.katacontainers." are not for the kernel and are skipped. */
 int mount_opts_parse(char *const *options, size_t n, struct mount_opts *ret, struct error *err);
 void mount_opts_release(struct mount_opts *o);
 /* "private" "rslave"... to MS_* flags; -EINVAL. */

@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/process.h"
 #include "base/strbuf.h"
+#include "container/hooks.h"
 #include "container/launch.h"
 #include "container/sync.h"
 
@@ -125,6 +126,47 @@ static void take_terminal(struct process *p, int fd)
 	fd_close(fd);
 }
 
+/*
+ * Hooks take their time, and this is an event loop: a process of their own runs them and answers the child itself. The reaper
+ * collects it.
+ */
+static void run_hooks_aside(struct process *p)
+{
+	struct error err = ERROR_INIT;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		_cleanup_free_ char *bundle = container_bundle(p->container);
+		struct launch_hooks h = { p->container->spec, p->container->id,
+					  bundle ? bundle : "/", p->pid };
+
+		process_reset_signals();
+		_exit(launch_run_hooks(&h, p->sync_fd, &err) < 0);
+	}
+	if (pid > 0)
+		return;
+	error_sys(&err, -errno, "cannot make a process for hooks");
+	sync_send_error(p->sync_fd, SYNC_STAGE_SETUP, &err);
+}
+
+/* poststart and poststop: what they come to changes nothing any more. */
+void process_hooks_after(const struct container *c, const struct oci_hook_list *list,
+			 const char *name, const char *status, pid_t pid)
+{
+	_cleanup_free_ char *bundle = NULL, *state = NULL;
+	pid_t helper;
+
+	if (!list->n)
+		return;
+	helper = fork();
+	if (helper != 0)
+		return;
+	process_reset_signals();
+	bundle = container_bundle(c);
+	state = bundle ? hooks_state(c->spec, c->id, status, pid, bundle) : NULL;
+	_exit(state && hooks_run(list, name, state, NULL) == 0 ? 0 : 1);
+}
+
 /* Reads all that the child has said. Returns false when the socket is at its end. */
 static bool read_sync(struct process *p)
 {
@@ -134,6 +176,8 @@ static bool read_sync(struct process *p)
 	while ((r = sync_recv(p->sync_fd, &m, &fd)) > 0) {
 		if (m.type == SYNC_PTY && fd >= 0 && p->pty < 0)
 			take_terminal(p, fd_steal(&fd));
+		else if (m.type == SYNC_HOOKS)
+			run_hooks_aside(p);
 		else if (m.type == SYNC_READY && p->state == PROCESS_SETUP)
 			p->state = PROCESS_CREATED;
 		else if (m.type == SYNC_EXEC)
@@ -165,6 +209,9 @@ static void on_sync(struct loop_source *s, int fd, uint32_t events, void *data)
 	/* Without word of execve the child is dying; its death, which is on the way, says the rest. */
 	if (p->exec_seen && !p->fail.code) {
 		p->state = PROCESS_RUNNING;
+		if (p->init)
+			process_hooks_after(p->container, &p->container->spec->hooks.poststart,
+					    "poststart", "running", p->pid);
 		tell_done(p, NULL);
 	}
 }

@@ -54,12 +54,17 @@ int rootfs_begin(struct rootfs *r, const struct oci_spec *spec, const char *path
 int rootfs_populate(struct rootfs *r, const struct oci_spec *spec, const struct rootfs_env *env,
 		    struct error *err)
 {
-	struct mount_env me = { r->fd, env->cgroup_ns, env->cgroup_path };
+	struct mount_env me = { .rootfd = r->fd,
+				.cgroup_ns = env->cgroup_ns,
+				.cgroup_path = env->cgroup_path,
+				.label = spec->linux_.mount_label };
 	const char *cwd = spec->process ? spec->process->cwd : NULL;
 
-	for (size_t i = 0; i < spec->n_mounts; i++)
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		me.tree = env->trees ? env->trees[i] : -1;
 		if (mount_one(&me, &spec->mounts[i], err) < 0)
 			return err->code;
+	}
 	if (!devnode_dev_is_bound(spec) && devnode_populate(r->fd, &spec->linux_, err) < 0)
 		return err->code;
 	if (cwd && *cwd) {
@@ -75,12 +80,17 @@ int rootfs_seal(struct rootfs *r, const struct oci_spec *spec, struct error *err
 {
 	const struct oci_linux *l = &spec->linux_;
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	_cleanup_fd_ int empty = -1;
 
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (mount_is_sealed_late(&spec->mounts[i]) &&
+		    mount_seal(r->fd, &spec->mounts[i], err) < 0)
+			return err->code;
 	for (size_t i = 0; i < l->readonly_paths.n; i++)
 		if (mount_readonly(r->fd, l->readonly_paths.v[i], err) < 0)
 			return err->code;
 	for (size_t i = 0; i < l->masked_paths.n; i++)
-		if (mount_mask(r->fd, l->masked_paths.v[i], err) < 0)
+		if (mount_mask(r->fd, l->masked_paths.v[i], &empty, err) < 0)
 			return err->code;
 	if (spec->root_readonly && mount_setattr(r->fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return error_sys(err, -errno, "cannot make the root read-only");
@@ -113,7 +123,8 @@ static bool root_is_ramfs(void)
 	       ((uint32_t)st.f_type == RAMFS_MAGIC || (uint32_t)st.f_type == TMPFS_MAGIC);
 }
 
-int rootfs_enter(struct rootfs *r, const struct oci_spec *spec, struct error *err)
+int rootfs_enter(struct rootfs *r, const struct oci_spec *spec, const struct rootfs_env *env,
+		 struct error *err)
 {
 	unsigned long prop;
 
@@ -122,7 +133,10 @@ int rootfs_enter(struct rootfs *r, const struct oci_spec *spec, struct error *er
 	if (fchdir(r->fd) < 0)
 		return error_sys(err, -errno, "root \"%s\"", r->path);
 	/* With the same directory for both, the old root ends up on top of the new one and is taken off (pivot_root(2), NOTES). */
-	if (syscall(SYS_pivot_root, ".", ".") == 0) {
+	if (env->no_pivot) {
+		if (enter_by_move(err) < 0)
+			return err->code;
+	} else if (syscall(SYS_pivot_root, ".", ".") == 0) {
 		/* Nothing of what is detached may reach the agent's mounts. */
 		if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
 		    umount2(".", MNT_DETACH) < 0)

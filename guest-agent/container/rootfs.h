@@ -17,6 +17,8 @@ struct rootfs {
 struct rootfs_env {
 	bool cgroup_ns;
 	const char *cgroup_path; /* or NULL */
+	const int *trees;	 /* one a mount, see struct child_plan; NULL: none */
+	bool no_pivot;
 };
 
 /* Makes the root a mount of its own, out of reach of propagation. */
@@ -28,7 +30,8 @@ int rootfs_populate(struct rootfs *r, const struct oci_spec *spec, const struct 
 /* Masked and read-only paths, read-only root. */
 int rootfs_seal(struct rootfs *r, const struct oci_spec *spec, struct error *err);
 /* Becomes the root directory; the agent's files are gone after this. */
-int rootfs_enter(struct rootfs *r, const struct oci_spec *spec, struct error *err);
+int rootfs_enter(struct rootfs *r, const struct oci_spec *spec, const struct rootfs_env *env,
+		 struct error *err);
 
 /* Writes linux.sysctl through the agent's /proc/sys; values act on this process's namespaces. */
 int rootfs_sysctl(const struct oci_linux *l, struct error *err);

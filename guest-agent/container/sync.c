@@ -31,13 +31,24 @@ static int send_msg(int sock, const void *buf, size_t len, int fd)
 	return sendmsg(sock, &mh, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int sync_send(int sock, enum sync_type type, int fd)
+static int send_plain(int sock, enum sync_type type, int code, int fd)
 {
 	struct sync_msg m;
 
 	memset(&m, 0, MSG_HEAD);
 	m.type = (int)type;
+	m.code = code;
 	return send_msg(sock, &m, MSG_HEAD, fd);
+}
+
+int sync_send(int sock, enum sync_type type, int fd)
+{
+	return send_plain(sock, type, 0, fd);
+}
+
+int sync_send_code(int sock, enum sync_type type, int code)
+{
+	return send_plain(sock, type, code, -1);
 }
 
 int sync_send_error(int sock, enum sync_stage stage, const struct error *err)
@@ -90,11 +101,19 @@ int sync_recv(int sock, struct sync_msg *ret, int *ret_fd)
 int sync_expect(int sock, enum sync_type type)
 {
 	struct sync_msg m;
+
+	return sync_await(sock, type, &m, NULL);
+}
+
+int sync_await(int sock, enum sync_type type, struct sync_msg *ret, struct error *err)
+{
 	int fd = -1;
-	int r = sync_recv(sock, &m, &fd);
+	int r = sync_recv(sock, ret, &fd);
 
 	fd_close(fd);
-	if (r < 0)
-		return r;
-	return r == 1 && m.type == (int)type ? 0 : -EPROTO;
+	if (r == 1 && ret->type == SYNC_ERROR)
+		return error_set(err, ret->code < 0 ? ret->code : -EIO, "%s", ret->text);
+	if (r <= 0 || ret->type != (int)type)
+		return error_set(err, r < 0 ? r : -EPROTO, "the maker has gone");
+	return 0;
 }

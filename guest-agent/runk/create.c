@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "base/time.h"
+#include "container/hooks.h"
 #include "container/launch.h"
 #include "container/sync.h"
 #include "runk/cgroups.h"
@@ -215,6 +216,13 @@ static int make_process(struct making *m, struct error *err)
 	    launch_prepare_init(&m->launch, m->spec, m->s.rootfs, NULL, err) < 0)
 		return err->code;
 	plan->no_pivot = m->q->no_pivot;
+	plan->id = m->s.id;
+	plan->bundle = m->s.bundle;
+	if (!m->q->no_new_keyring) {
+		plan->keyring = arena_printf(&m->s.arena, "_ses.%s", m->s.id);
+		if (!plan->keyring)
+			return error_oom(err);
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_sys(err, -errno, "cannot make a socket pair");
 	m->sync = pair[0];
@@ -264,6 +272,12 @@ static int follow_process(struct making *m, struct error *err)
 		if (msg.type == SYNC_READY) {
 			fd_close(fd);
 			return 0;
+		}
+		if (msg.type == SYNC_HOOKS) {
+			const struct launch_hooks h = { m->spec, m->s.id, m->s.bundle, m->s.pid };
+
+			if (launch_run_hooks(&h, m->sync, err) < 0)
+				return err->code;
 		}
 		if (msg.type == SYNC_PTY && fd >= 0) {
 			if (take_terminal(m, fd_steal(&fd), err) < 0)
@@ -342,6 +356,24 @@ int create_container(const struct runk *rk, const struct create_request *q, stru
 	return 0;
 }
 
+/* A failing one is told, and the container runs on: "the runtime MUST log a warning, but ... continue". */
+static void run_poststart(const struct state *s)
+{
+	_cleanup_oci_spec_ struct oci_spec *spec = NULL;
+	_cleanup_free_ char *state = NULL;
+	struct error err = ERROR_INIT;
+
+	if (state_load_spec(s, &spec, &err) == 0) {
+		state = hooks_state(spec, s->id, "running", s->pid, s->bundle);
+		if (!state)
+			error_oom(&err);
+		else
+			hooks_run(&spec->hooks.poststart, "poststart", state, &err);
+	}
+	if (err.code)
+		runk_warn("container \"%s\": %s", s->id, error_text(&err));
+}
+
 int start_container(const struct runk *rk, struct state *s, struct error *err)
 {
 	_cleanup_fd_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -363,5 +395,9 @@ int start_container(const struct runk *rk, struct state *s, struct error *err)
 		if (msg.type == SYNC_ERROR)
 			return error_set(err, msg.code < 0 ? msg.code : -EIO, "%s", msg.text);
 	}
-	return r < 0 ? error_sys(err, r, "container \"%s\": cannot hear its process", s->id) : 0;
+	if (r < 0)
+		return error_sys(err, r, "container \"%s\": cannot hear its process", s->id);
+	if (s->hooks)
+		run_poststart(s);
+	return 0;
 }

@@ -5,8 +5,10 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/alloc.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "container/hooks.h"
 #include "runk/cgroups.h"
 
 #define KILL_WAIT_MSEC 10000
@@ -51,6 +53,23 @@ int kill_container(const struct state *s, struct error *err)
 	return r < 0 ? error_sys(err, r, "container \"%s\" does not end", s->id) : 0;
 }
 
+static void run_poststop(const struct state *s)
+{
+	_cleanup_oci_spec_ struct oci_spec *spec = NULL;
+	_cleanup_free_ char *state = NULL;
+	struct error err = ERROR_INIT;
+
+	if (state_load_spec(s, &spec, &err) == 0) {
+		state = hooks_state(spec, s->id, "stopped", 0, s->bundle);
+		if (!state)
+			error_oom(&err);
+		else
+			hooks_run(&spec->hooks.poststop, "poststop", state, &err);
+	}
+	if (err.code)
+		runk_warn("container \"%s\": %s", s->id, error_text(&err));
+}
+
 int remove_container(const struct runk *rk, const struct state *s, struct error *err)
 {
 	struct cgroups c = CGROUPS_INIT;
@@ -62,5 +81,7 @@ int remove_container(const struct runk *rk, const struct state *s, struct error 
 		c.cg = NULL;
 	}
 	cgroups_close(&c);
+	if (s->hooks)
+		run_poststop(s);
 	return state_remove(rk->root, s->id, err);
 }

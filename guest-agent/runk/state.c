@@ -269,21 +269,3 @@ void state_json(const struct state *s, struct json_out *o, const char *key, bool
 	}
 	json_out_end(o);
 }
-
-char *state_hook_json(const struct state *s, const char *status)
-{
-	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	struct json_out o;
-
-	json_out_init(&o, &sb, NULL);
-	json_out_object(&o, NULL);
-	json_out_string(&o, "ociVersion", RUNK_OCI_VERSION);
-	json_out_string(&o, "id", s->id);
-	json_out_string(&o, "status", status);
-	if (s->pid > 0)
-		json_out_i64(&o, "pid", s->pid);
-	json_out_string(&o, "bundle", s->bundle);
-	out_annotations(s, &o);
-	json_out_end(&o);
-	return json_out_finish(&o) < 0 ? NULL : strbuf_detach(&sb, NULL);
-}

@@ -38,8 +38,7 @@ struct state {
 	struct arena arena; /* owns the strings */
 	int dirfd;	    /* ROOT/ID; -1: not open */
 	char *id, *bundle, *rootfs, *created;
-	char *cgroup; /* cgroup_name(); NULL: none */
-	char *intel_rdt;
+	char *cgroup;	/* cgroup_name(); NULL: none */
 	uint32_t owner; /* user id of the caller of create */
 	pid_t pid;
 	uint64_t start_time; /* process_start_time() */
@@ -72,7 +71,4 @@ const char *status_text(enum status st);
 bool state_alive(const struct state *s);
 /* runc's `state` and `list` object. */
 void state_json(const struct state *s, struct json_out *o, const char *key, bool with_owner);
-/* What hooks get on standard input. malloc'd; NULL: out of memory. */
-char *state_hook_json(const struct state *s, const char *status);
-
 #endif

@@ -14,6 +14,14 @@ static int read_id_map(struct oci_reader *rd, const struct json_value *v, void *
 	return json_need_u32(v, "size", &m->size, rd->err);
 }
 
+int oci_read_id_maps(struct oci_reader *rd, const struct json_value *obj, const char *key,
+		     struct oci_id_map **ret, size_t *ret_n)
+{
+	int r = oci_read_objects(rd, obj, key, sizeof(**ret), read_id_map, ret, ret_n);
+
+	return r < 0 ? r : 0;
+}
+
 static int read_namespace(struct oci_reader *rd, const struct json_value *v, void *element)
 {
 	struct oci_namespace *ns = element;
@@ -47,6 +55,43 @@ static int read_device(struct oci_reader *rd, const struct json_value *v, void *
 	return oci_read_opt_u32(rd, v, "gid", &d->has_gid, &d->gid);
 }
 
+static int read_offset(struct oci_reader *rd, const struct json_value *offsets, const char *clock,
+		       struct oci_time_offset *ret)
+{
+	const struct json_value *v = NULL;
+	int r = json_get_object(offsets, clock, &v, rd->err);
+
+	if (r <= 0)
+		return r;
+	ret->has = true;
+	if ((r = json_get_i64(v, "secs", &ret->secs, rd->err)) < 0)
+		return r;
+	return json_get_u32(v, "nanosecs", &ret->nanosecs, rd->err);
+}
+
+/* What the agent protocol does not carry. */
+static int read_host_parts(struct oci_reader *rd, const struct json_value *v, struct oci_linux *l)
+{
+	const struct json_value *part = NULL;
+	struct oci_strings flags = { 0 };
+	int r = json_get_object(v, "personality", &part, rd->err);
+
+	if (r > 0) {
+		if ((r = oci_read_string(rd, part, "domain", &l->personality)) < 0 ||
+		    (r = oci_read_strings(rd, part, "flags", &flags)) < 0)
+			return r;
+		l->n_personality_flags = flags.n;
+	}
+	if (r >= 0)
+		r = json_get_object(v, "timeOffsets", &part, rd->err);
+	if (r > 0 && (r = read_offset(rd, part, "monotonic", &l->monotonic)) >= 0)
+		r = read_offset(rd, part, "boottime", &l->boottime);
+	l->has_intel_rdt = json_find(v, "intelRdt");
+	l->has_net_devices = json_count(json_find(v, "netDevices")) > 0;
+	l->has_memory_policy = json_find(v, "memoryPolicy");
+	return r < 0 ? r : 0;
+}
+
 /* Sections that are structs of their own. */
 static int read_parts(struct oci_reader *rd, const struct json_value *v, struct oci_linux *l)
 {
@@ -57,7 +102,7 @@ static int read_parts(struct oci_reader *rd, const struct json_value *v, struct 
 		l->resources = arena_new(rd->arena, struct oci_resources);
 		r = l->resources ? oci_read_resources(rd, part, l->resources) : error_oom(rd->err);
 	}
-	if (r < 0)
+	if (r < 0 || (r = read_host_parts(rd, v, l)) < 0)
 		return r;
 	r = json_get_object(v, "seccomp", &part, rd->err);
 	if (r > 0) {
@@ -71,10 +116,10 @@ int oci_read_linux(struct oci_reader *rd, const struct json_value *v, struct oci
 {
 	int r;
 
-	if ((r = oci_read_objects(rd, v, "uidMappings", sizeof(*l->uid_mappings), read_id_map,
-				  &l->uid_mappings, &l->n_uid_mappings)) < 0 ||
-	    (r = oci_read_objects(rd, v, "gidMappings", sizeof(*l->gid_mappings), read_id_map,
-				  &l->gid_mappings, &l->n_gid_mappings)) < 0 ||
+	if ((r = oci_read_id_maps(rd, v, "uidMappings", &l->uid_mappings, &l->n_uid_mappings)) <
+		    0 ||
+	    (r = oci_read_id_maps(rd, v, "gidMappings", &l->gid_mappings, &l->n_gid_mappings)) <
+		    0 ||
 	    (r = oci_read_map(rd, v, "sysctl", &l->sysctl, &l->n_sysctl)) < 0 ||
 	    (r = oci_read_string(rd, v, "cgroupsPath", &l->cgroups_path)) < 0 ||
 	    (r = oci_read_objects(rd, v, "namespaces", sizeof(*l->namespaces), read_namespace,

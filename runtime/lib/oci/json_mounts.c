@@ -10,9 +10,11 @@ static int read_mount(struct oci_reader *rd, const struct json_value *v, void *e
 	if ((r = json_need_string(v, "destination", &destination, rd->err)) < 0 ||
 	    (r = oci_read_string(rd, v, "destination", &m->destination)) < 0 ||
 	    (r = oci_read_string(rd, v, "source", &m->source)) < 0 ||
-	    (r = oci_read_string(rd, v, "type", &m->type)) < 0)
+	    (r = oci_read_string(rd, v, "type", &m->type)) < 0 ||
+	    (r = oci_read_strings(rd, v, "options", &m->options)) < 0 ||
+	    (r = oci_read_id_maps(rd, v, "uidMappings", &m->uid_mappings, &m->n_uid_mappings)) < 0)
 		return r;
-	return oci_read_strings(rd, v, "options", &m->options);
+	return oci_read_id_maps(rd, v, "gidMappings", &m->gid_mappings, &m->n_gid_mappings);
 }
 
 int oci_read_mounts(struct oci_reader *rd, const struct json_value *root, struct oci_spec *spec)

@@ -62,6 +62,42 @@ static int read_console(struct oci_reader *rd, const struct json_value *process,
 	return json_get_u32(v, "width", &p->console_width, rd->err);
 }
 
+static int read_scheduler(struct oci_reader *rd, const struct json_value *process,
+			  struct oci_process *p)
+{
+	const struct json_value *v = NULL;
+	int r = json_get_object(process, "scheduler", &v, rd->err);
+
+	if (r <= 0)
+		return r;
+	if ((r = oci_read_string(rd, v, "policy", &p->scheduler.policy)) < 0 ||
+	    (r = json_get_i32(v, "nice", &p->scheduler.nice, rd->err)) < 0 ||
+	    (r = json_get_i32(v, "priority", &p->scheduler.priority, rd->err)) < 0 ||
+	    (r = oci_read_strings(rd, v, "flags", &p->scheduler.flags)) < 0 ||
+	    (r = json_get_u64(v, "runtime", &p->scheduler.runtime, rd->err)) < 0 ||
+	    (r = json_get_u64(v, "deadline", &p->scheduler.deadline, rd->err)) < 0)
+		return r;
+	return json_get_u64(v, "period", &p->scheduler.period, rd->err);
+}
+
+/* What the agent protocol does not carry. */
+static int read_host_parts(struct oci_reader *rd, const struct json_value *process,
+			   struct oci_process *p)
+{
+	const struct json_value *v = NULL;
+	int r = read_scheduler(rd, process, p);
+
+	if (r >= 0)
+		r = json_get_object(process, "ioPriority", &v, rd->err);
+	if (r > 0 && (r = oci_read_string(rd, v, "class", &p->io_priority.klass)) >= 0)
+		r = json_get_i32(v, "priority", &p->io_priority.priority, rd->err);
+	if (r >= 0)
+		r = json_get_object(process, "execCPUAffinity", &v, rd->err);
+	if (r > 0 && (r = oci_read_string(rd, v, "initial", &p->exec_cpu_affinity.initial)) >= 0)
+		r = oci_read_string(rd, v, "final", &p->exec_cpu_affinity.final);
+	return r;
+}
+
 int oci_read_process(struct oci_reader *rd, const struct json_value *v, struct oci_process *p)
 {
 	int r;
@@ -76,7 +112,8 @@ int oci_read_process(struct oci_reader *rd, const struct json_value *v, struct o
 				  &p->n_rlimits)) < 0 ||
 	    (r = json_get_bool(v, "noNewPrivileges", &p->no_new_privileges, rd->err)) < 0 ||
 	    (r = oci_read_string(rd, v, "apparmorProfile", &p->apparmor_profile)) < 0 ||
-	    (r = oci_read_string(rd, v, "selinuxLabel", &p->selinux_label)) < 0)
+	    (r = oci_read_string(rd, v, "selinuxLabel", &p->selinux_label)) < 0 ||
+	    (r = read_host_parts(rd, v, p)) < 0)
 		return r;
 	r = json_get_i32(v, "oomScoreAdj", &p->oom_score_adj, rd->err);
 	if (r > 0)

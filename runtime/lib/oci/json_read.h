@@ -42,6 +42,10 @@ int oci_read_opt_u64(struct oci_reader *rd, const struct json_value *obj, const 
 int oci_read_opt_i64(struct oci_reader *rd, const struct json_value *obj, const char *key,
 		     bool *has, int64_t *ret);
 
+/* linux.uidMappings, mounts[].gidMappings and the like. 0 or -errno. */
+int oci_read_id_maps(struct oci_reader *rd, const struct json_value *obj, const char *key,
+		     struct oci_id_map **ret, size_t *ret_n);
+
 /* The sections. */
 int oci_read_process(struct oci_reader *rd, const struct json_value *v, struct oci_process *p);
 int oci_read_mounts(struct oci_reader *rd, const struct json_value *root, struct oci_spec *spec);

@@ -61,11 +61,20 @@ struct oci_process {
 	char *selinux_label;
 	bool has_oom_score_adj;
 	int32_t oom_score_adj;
-};
-
-struct oci_mount {
-	char *destination, *source, *type;
-	struct oci_strings options;
+	/* The rest cannot travel in the agent protocol: only runtimes that make the process themselves see it. */
+	struct {
+		char *policy; /* "SCHED_OTHER"; NULL: absent */
+		int32_t nice, priority;
+		struct oci_strings flags;	    /* "SCHED_FLAG_RESET_ON_FORK" */
+		uint64_t runtime, deadline, period; /* nanoseconds */
+	} scheduler;
+	struct {
+		char *klass; /* "IOPRIO_CLASS_BE"; NULL: absent */
+		int32_t priority;
+	} io_priority;
+	struct {
+		char *initial, *final; /* lists such as "0-3,7"; NULL: absent */
+	} exec_cpu_affinity;
 };
 
 struct oci_hook {
@@ -85,6 +94,14 @@ struct oci_hooks {
 
 struct oci_id_map {
 	uint32_t container_id, host_id, size;
+};
+
+struct oci_mount {
+	char *destination, *source, *type;
+	struct oci_strings options;
+	struct oci_id_map *uid_mappings,
+		*gid_mappings; /* idmapped mount; not in the agent protocol */
+	size_t n_uid_mappings, n_gid_mappings;
 };
 
 enum oci_ns_type {
@@ -225,6 +242,15 @@ struct oci_linux {
 	char *rootfs_propagation;    /* "private" "rprivate" "slave" ... or NULL */
 	struct oci_strings masked_paths, readonly_paths;
 	char *mount_label;
+	/* Not in the agent protocol. */
+	char *personality; /* "LINUX" or "LINUX32"; NULL: absent */
+	size_t n_personality_flags;
+	struct oci_time_offset {
+		bool has;
+		int64_t secs;
+		uint32_t nanosecs;
+	} monotonic, boottime; /* timeOffsets */
+	bool has_intel_rdt, has_net_devices, has_memory_policy;
 };
 
 struct oci_spec {

@@ -48,7 +48,7 @@ static int teardown(void **state)
 
 static void refused(struct oci_mount m, const char *option, int code, const char *text)
 {
-	const struct mount_env env = { root, false, NULL };
+	const struct mount_env env = { .rootfd = root, .tree = -1 };
 	char *options[] = { (char *)option };
 	struct error err = ERROR_INIT;
 
@@ -86,12 +86,13 @@ static void test_refused(void **state)
 
 static void test_missing_is_success(void **state)
 {
+	int empty = -1;
 	struct error err = ERROR_INIT;
 
-	assert_int_equal(mount_mask(root, "/proc/nowhere", &err), 0);
+	assert_int_equal(mount_mask(root, "/proc/nowhere", &empty, &err), 0);
 	assert_int_equal(mount_readonly(root, "/proc/nowhere", &err), 0);
 	/* A link that leads out of the root leads nowhere inside of it. */
-	assert_int_equal(mount_mask(root, "/up/x", &err), 0);
+	assert_int_equal(mount_mask(root, "/up/x", &empty, &err), 0);
 }
 
 static int in_namespace(int (*fn)(void))
@@ -114,7 +115,7 @@ static int in_namespace(int (*fn)(void))
 /* The line that failed, or 0. */
 static int mount_through_links(void)
 {
-	const struct mount_env env = { root, false, NULL };
+	const struct mount_env env = { .rootfd = root, .tree = -1 };
 	struct oci_mount m = MOUNT("/up/in", "tmpfs", "tmpfs");
 	char path[160];
 	struct error err = ERROR_INIT;
@@ -143,6 +144,7 @@ static int mount_through_links(void)
 
 static int mask_and_protect(void)
 {
+	int empty = -1;
 	struct error err = ERROR_INIT;
 	char path[160];
 	struct stat st;
@@ -150,7 +152,8 @@ static int mask_and_protect(void)
 	snprintf(path, sizeof(path), "%s/secret", rootdir);
 	if (file_write_atomic(AT_FDCWD, path, 0644, "s", 1, NULL) < 0)
 		return __LINE__;
-	if (mount_mask(root, "/secret", &err) < 0 || stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
+	if (mount_mask(root, "/secret", &empty, &err) < 0 || stat(path, &st) < 0 ||
+	    !S_ISCHR(st.st_mode))
 		return __LINE__;
 	snprintf(path, sizeof(path), "%s/dir/file", rootdir);
 	if (mkdirat(root, "dir", 0755) < 0 ||
@@ -159,7 +162,7 @@ static int mask_and_protect(void)
 	if (mount_readonly(root, "/dir", &err) < 0 || open(path, O_WRONLY | O_CLOEXEC) >= 0 ||
 	    errno != EROFS)
 		return __LINE__;
-	if (mount_mask(root, "/dir", &err) < 0 || access(path, F_OK) == 0)
+	if (mount_mask(root, "/dir", &empty, &err) < 0 || access(path, F_OK) == 0)
 		return __LINE__;
 	return 0;
 }

@@ -3,8 +3,10 @@
 #include "support/cmocka_all.h"
 
 #include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/strbuf.h"
 #include "unit/guest-agent/service/agent_tests.h"
 
@@ -270,4 +272,80 @@ void test_user_namespace(void **state)
 	assert_int_equal(r, 0);
 	assert_string_equal(out.buf, "0\n1\ndev\n");
 	strbuf_release(&out);
+}
+
+void test_seccomp(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"mkdir /tmp/x 2>&1; grep -c 'Seccomp:.2' /proc/self/status",
+			 NULL };
+	char *names[] = { (char *)"mkdir", (char *)"mkdirat", (char *)"no_such_call" };
+	Grpc__LinuxSeccomp sc = GRPC__LINUX_SECCOMP__INIT;
+	Grpc__LinuxSyscall call = GRPC__LINUX_SYSCALL__INIT, *calls[] = { &call };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	sc.defaultaction = (char *)"SCMP_ACT_ALLOW";
+	call.names = names;
+	call.n_names = 3;
+	call.action = (char *)"SCMP_ACT_ERRNO";
+	call.errno_ret_case = GRPC__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+	call.errnoret = ENOTDIR;
+	sc.syscalls = calls;
+	sc.n_syscalls = 1;
+	s.linux_.seccomp = &sc;
+	for (int nnp = 0; nnp < 2; nnp++) {
+		s.process.nonewprivileges = nnp;
+		if (agent_run(&client, "sc", &s, &out, NULL, &err) < 0)
+			fail_msg("%s", err.msg);
+		assert_string_equal(out.buf,
+				    "mkdir: can't create directory '/tmp/x': Not a directory\n1\n");
+		strbuf_reset(&out);
+	}
+	strbuf_release(&out);
+}
+
+/* Each kind leaves its name, the container's id and the status that it read; the file is the sandbox's. */
+void test_hooks(void **state)
+{
+	static const char *const names[] = { "prestart", "createruntime", "createcontainer" };
+	char *args[] = { (char *)"true", NULL };
+	char script[3][512], path[256], *argv[3][4];
+	Grpc__Hook hook[3], *list[3];
+	Grpc__Hooks hooks = GRPC__HOOKS__INIT;
+	struct strbuf text = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	snprintf(path, sizeof(path), "%s/hooks", client.dir);
+	for (int i = 0; i < 3; i++) {
+		grpc__hook__init(&hook[i]);
+		list[i] = &hook[i];
+		snprintf(script[i], sizeof(script[i]),
+			 "s=$(cat); case $s in *'\"id\":\"hk\"'*creating*) echo %s >> %s;; esac",
+			 names[i], path);
+		argv[i][0] = (char *)"sh";
+		argv[i][1] = (char *)"-c";
+		argv[i][2] = script[i];
+		hook[i].path = (char *)"/bin/sh";
+		hook[i].args = argv[i];
+		hook[i].n_args = 3;
+		hook[i].timeout = 10;
+	}
+	hooks.prestart = &list[0];
+	hooks.createruntime = &list[1];
+	hooks.createcontainer = &list[2];
+	hooks.n_prestart = hooks.n_createruntime = hooks.n_createcontainer = 1;
+	s.spec.hooks = &hooks;
+	if (agent_run(&client, "hk", &s, NULL, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(file_read(AT_FDCWD, path, 4096, &text, &err), 0);
+	assert_string_equal(text.buf, "prestart\ncreateruntime\ncreatecontainer\n");
+	strbuf_release(&text);
+	snprintf(script[1], sizeof(script[1]), "echo went wrong >&2; exit 9");
+	assert_int_equal(agent_create(&client, "hk", &s, &err), TTRPC_INTERNAL);
+	assert_non_null(strstr(err.msg, "createRuntime hook /bin/sh: exit status 9: went wrong"));
 }

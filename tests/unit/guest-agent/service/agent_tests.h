@@ -23,6 +23,8 @@ void test_usual_mounts(void **state);
 void test_limits(void **state);
 void test_device_rules(void **state);
 void test_user_namespace(void **state);
+void test_seccomp(void **state);
+void test_hooks(void **state);
 
 /* agent_escape_tests.c: known ways out of containers */
 void test_leaked_descriptors(void **state);

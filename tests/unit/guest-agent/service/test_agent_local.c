@@ -304,10 +304,10 @@ static void test_refused(void **state)
 	assert_int_equal(agent_call(&client, "SetPolicy", &pol.base, &err), TTRPC_UNIMPLEMENTED);
 	assert_int_equal(agent_call(&client, "NoSuchThing", &pol.base, &err), TTRPC_UNIMPLEMENTED);
 	test_spec_init(&s, &client, args);
-	sc.defaultaction = (char *)"SCMP_ACT_ERRNO";
+	sc.defaultaction = (char *)"SCMP_ACT_HOPE";
 	s.linux_.seccomp = &sc;
-	assert_int_equal(agent_create(&client, "r", &s, &err), TTRPC_UNIMPLEMENTED);
-	assert_non_null(strstr(err.msg, "linux.seccomp"));
+	assert_int_equal(agent_create(&client, "r", &s, &err), TTRPC_INVALID_ARGUMENT);
+	assert_non_null(strstr(err.msg, "linux.seccomp: unknown action \"SCMP_ACT_HOPE\""));
 	assert_int_equal(run_sh("exit 4", NULL), 4);
 }
 
@@ -399,6 +399,8 @@ int main(void)
 		cmocka_unit_test(test_leaked_descriptors),
 		cmocka_unit_test(test_own_binary),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_seccomp),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_reader_lost),
 		cmocka_unit_test(test_background_holds_stream),
 		cmocka_unit_test(test_many),
