@@ -4,7 +4,7 @@ AGENT_SRCS := $(addprefix guest-agent/,main.c \
 	service/agent.c service/hotplug.c service/storage_job.c service/svc_container.c service/svc_guest.c \
 	service/svc_iptables.c service/svc_network.c service/svc_process.c service/svc_sandbox.c service/svc_stdio.c \
 	service/svc_volume.c service/work.c)
-AGENT_LIBS := agentinit container net wire ocipb oci wireproto base
+AGENT_LIBS := agentinit agentpolicy codec container net wire ocipb oci wireproto base
 # Accounting, and what the guest itself has.
 AGENT_SRCS += $(addprefix guest-agent/service/,netdev.c oom.c svc_cgroup.c svc_stats.c)
 $(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c -lseccomp))
@@ -12,6 +12,11 @@ $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c -lse
 PROGRAMS += $(G)/bin/kata-agent
 .PHONY: agent
 agent: $(G)/bin/kata-agent
+
+# Which calls the host may make; needs the messages' descriptions only.
+$(eval $(call lib,agentpolicy,guest-agent/service/policy.c))
+$(eval $(call unit,guest-agent/service/test_policy,agentpolicy codec wire wireproto base,-lprotobuf-c))
+$(eval $(call fuzz,policy,agentpolicy codec wire wireproto base,-lprotobuf-c))
 
 # What the cross compiler links with, made of Debian's packages for that machine. Its stamp stands for it: flags are written
 # anew after it, so everything is compiled again.

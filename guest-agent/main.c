@@ -121,6 +121,8 @@ static int serve(struct loop *loop, const struct agent_config *config, bool pid1
 	int r = agent_new(loop, config, pid1, &a, err);
 
 	if (r == 0)
+		r = agent_load_policy(a, AGENT_POLICY_FILE, err);
+	if (r == 0)
 		r = listen_on(config->server_addr, &fd, err);
 	if (r == 0)
 		r = agent_serve(a, fd, err);

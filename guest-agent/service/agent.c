@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/agent_note.h"
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -11,6 +12,7 @@
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/time.h"
+#include "service/policy.h"
 #include "wire/agent.pb-c.h"
 #include "wire/health.pb-c.h"
 
@@ -70,6 +72,7 @@ static const struct ttrpc_method agent_methods[] = {
 	  svc_update_ephemeral },
 	{ "RemoveStaleVirtiofsShareMounts",
 	  &grpc__remove_stale_virtiofs_share_mounts_request__descriptor, svc_remove_stale_mounts },
+	{ "SetPolicy", &grpc__set_policy_request__descriptor, svc_set_policy },
 	{ "CloseStdin", &grpc__close_stdin_request__descriptor, svc_close_stdin },
 	{ "TtyWinResize", &grpc__tty_win_resize_request__descriptor, svc_tty_win_resize },
 	{ "GetGuestDetails", &grpc__guest_details_request__descriptor, svc_guest_details },
@@ -78,8 +81,58 @@ static const struct ttrpc_method agent_methods[] = {
 	{ "SetGuestDateTime", &grpc__set_guest_date_time_request__descriptor, svc_set_date_time },
 };
 
-static struct ttrpc_service health_service = { "grpc.Health", health_methods,
-					       ARRAY_SIZE(health_methods), NULL };
+static struct ttrpc_service health_service = { .name = "grpc.Health",
+					       .methods = health_methods,
+					       .n_methods = ARRAY_SIZE(health_methods) };
+
+static int allow(void *data, const struct ttrpc_method *method, const ProtobufCMessage *req,
+		 struct error *err)
+{
+	const struct agent *a = data;
+
+	return policy_check(a->policy, method, req, err);
+}
+
+int agent_set_policy(struct agent *a, const char *text, size_t len, const char *name,
+		     struct error *err)
+{
+	struct policy *p = NULL;
+	int r = policy_parse(text, len, name, agent_methods, ARRAY_SIZE(agent_methods), &p, err);
+
+	if (r < 0)
+		return r;
+	policy_free(a->policy);
+	a->policy = p;
+	return 0;
+}
+
+int agent_load_policy(struct agent *a, const char *path, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_free_ char *rego = NULL;
+	int r = file_read(AT_FDCWD, path, POLICY_MAX_BYTES, &text, err);
+
+	if (r == 0)
+		return agent_set_policy(a, text.buf, text.len, path, err);
+	if (r != -ENOENT)
+		return r;
+	rego = str_ends(path, ".toml") ? str_printf("%.*srego", (int)strlen(path) - 4, path) : NULL;
+	if (rego && access(rego, F_OK) == 0)
+		return error_set(err, -EINVAL,
+				 "%s is a Rego policy, which this agent cannot evaluate, and there "
+				 "is no %s",
+				 rego, path);
+	return 0;
+}
+
+void svc_set_policy(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Grpc__SetPolicyRequest *req = (const Grpc__SetPolicyRequest *)msg;
+	struct error err = ERROR_INIT;
+	int r = agent_set_policy(data, req->policy, strlen(req->policy), "policy", &err);
+
+	agent_reply_empty(call, r, &err);
+}
 
 int agent_new(struct loop *loop, const struct agent_config *config, bool pid1, struct agent **ret,
 	      struct error *err)
@@ -126,6 +179,7 @@ struct agent *agent_free(struct agent *a)
 	agent_reset_sandbox(a);
 	a->server = ttrpc_server_free(a->server);
 	hotplug_free(a->hotplug);
+	policy_free(a->policy);
 	loop_source_free(a->exit_timer);
 	reaper_free(a->env.reaper);
 	agent_oom_release(a);
@@ -137,8 +191,10 @@ struct agent *agent_free(struct agent *a)
 int agent_serve(struct agent *a, int listen_fd, struct error *err)
 {
 	/* The service is kept by pointer and knows its agent. */
-	static struct ttrpc_service agent_service = { "grpc.AgentService", agent_methods,
-						      ARRAY_SIZE(agent_methods), NULL };
+	static struct ttrpc_service agent_service = { .name = "grpc.AgentService",
+						      .methods = agent_methods,
+						      .n_methods = ARRAY_SIZE(agent_methods),
+						      .allow = allow };
 	int r;
 
 	agent_service.data = a;

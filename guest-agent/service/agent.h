@@ -37,6 +37,7 @@ struct agent {
 	struct ttrpc_server *server;
 	struct container_env env;
 	struct hotplug *hotplug;
+	struct policy *policy;		/* NULL: every call is allowed */
 	uint64_t boot_usec, ready_usec; /* CLOCK_BOOTTIME at main() and when listening */
 
 	bool sandbox; /* CreateSandbox was answered */
@@ -59,6 +60,15 @@ int agent_new(struct loop *loop, const struct agent_config *config, bool pid1, s
 struct agent *agent_free(struct agent *a);
 /* Takes the listening socket and serves. */
 int agent_serve(struct agent *a, int listen_fd, struct error *err);
+/* Takes these rules instead of those before; with an error the ones before stay. name: for errors. */
+int agent_set_policy(struct agent *a, const char *text, size_t len, const char *name,
+		     struct error *err);
+/*
+ * The policy of the image, if it has one. -EINVAL when there is only one for upstream's agent (the same name, ending in .rego): a call
+ * that it forbids must not pass.
+ */
+#define AGENT_POLICY_FILE "/etc/kata-opa/default-policy.toml"
+int agent_load_policy(struct agent *a, const char *path, struct error *err);
 /* Ends the loop in a moment, so that an answer on its way still leaves. */
 void agent_exit_soon(struct agent *a);
 
@@ -127,6 +137,8 @@ void svc_list_routes(struct ttrpc_call *call, const ProtobufCMessage *msg, void 
 void svc_add_arp_neighbors(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_get_iptables(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_set_iptables(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_set_policy(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+
 /* svc_volume.c */
 void svc_copy_file(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_volume_stats(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);

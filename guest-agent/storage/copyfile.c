@@ -98,7 +98,7 @@ static int copy_regular(const struct place *at, const struct copyfile_req *req, 
 {
 	char part[PART_NAME_MAX];
 	_cleanup_fd_ int fd = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	int r;
 
 	part_name(part, at->name);

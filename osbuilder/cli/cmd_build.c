@@ -42,7 +42,7 @@ static const struct cli_option options[] = {
 	  CLI_STRING(struct build_args, r.p.choices.os_version) },
 	{ "hooks", "TAR|DIR", "lay OCI guest hooks over the root",
 	  CLI_STRING(struct build_args, r.p.choices.hooks) },
-	{ "policy", "FILE", "the agent's policy: /etc/kata-opa/NAME and default-policy.rego",
+	{ "policy", "FILE", "the agent's policy: /etc/kata-opa/NAME and default-policy.toml",
 	  CLI_STRING(struct build_args, r.p.choices.policy) },
 	{ "confidential", NULL, "let /run grow to half of the memory",
 	  CLI_FLAG(struct build_args, r.p.choices.confidential) },

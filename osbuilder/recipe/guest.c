@@ -11,7 +11,7 @@
 #include "base/strbuf.h"
 
 #define POLICY_DIR  "/etc/kata-opa"
-#define POLICY_LINK "default-policy.rego"
+#define POLICY_NAME "default-policy" /* and .toml for our agent, .rego for upstream's */
 
 static int read_init(struct toml_value *agent, struct recipe *rc, struct error *err)
 {
@@ -151,26 +151,27 @@ static int add_hooks(struct recipe *rc, const char *path, struct error *err)
 	return add_source(rc, S_ISDIR(st.st_mode) ? "dir" : "tar", path, "/", err);
 }
 
-/* As upstream's builder: the file under its own name, and the link that the agent reads. */
+/* As upstream's builder: the file under its own name, and the link that the agent reads. Our agent takes rules in TOML, upstream's Rego. */
 static int add_policy(struct recipe *rc, const char *path, struct error *err)
 {
 	const char *name = path_base(path);
 	_cleanup_free_ char *target = str_printf(POLICY_DIR "/%s", name);
+	_cleanup_free_ char *link = str_printf(POLICY_DIR "/" POLICY_NAME "%s",
+					       str_ends(name, ".rego") ? ".rego" : ".toml");
 	struct recipe_items *links = &rc->links;
 	struct recipe_item *it;
 	int r;
 
-	if (!target)
+	if (!target || !link)
 		return error_oom(err);
 	r = add_source(rc, "file", path, target, err);
-	if (r < 0 || str_eq(name, POLICY_LINK))
+	if (r < 0 || str_eq(target, link))
 		return r;
 	if (array_reserve(&links->v, &links->cap, links->n + 1, sizeof(*links->v)) < 0)
 		return error_oom(err);
 	it = &links->v[links->n++];
-	*it = (struct recipe_item){ .path = strdup(POLICY_DIR "/" POLICY_LINK),
-				    .value = strdup(name) };
-	return it->path && it->value ? 0 : error_oom(err);
+	*it = (struct recipe_item){ .path = steal_ptr(link), .value = strdup(name) };
+	return it->value ? 0 : error_oom(err);
 }
 
 /* Upstream's OS_VERSION is a number for some distributions and a code name for others. */

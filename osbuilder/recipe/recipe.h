@@ -199,7 +199,8 @@ struct recipe_choices {
 	/* NULL where nothing was said. */
 	const char *hooks;   /* a tar or a directory that is laid over the root */
 	const char *modules; /* a directory like /lib/modules/VERSION */
-	const char *policy;  /* becomes /etc/kata-opa/NAME, and default-policy.rego a link to it */
+	const char *
+		policy; /* becomes /etc/kata-opa/NAME, and default-policy.toml or .rego a link to it */
 	const char *
 		os_version; /* what the recipe's distribution.version, or one of its suites, must be */
 	bool confidential;

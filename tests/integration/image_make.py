@@ -63,7 +63,7 @@ def _():
                    "KERNEL_MODULES_DIR=/nonexistent/6.1", "AGENT_POLICY=yes", "CONFIDENTIAL_GUEST=yes", "OS_VERSION=12",
                    "GUEST_HOOKS_TARBALL=/nonexistent/h.tar")
     want = ("--measured --no-dax --fs erofs --free-mib 7 --align-mib 2 --variant base --agent-init no --extra-package strace "
-            "--extra-package iproute2 --modules /nonexistent/6.1 --policy osbuilder/policy/allow-all.rego "
+            "--extra-package iproute2 --modules /nonexistent/6.1 --policy osbuilder/policy/allow-all.toml "
             "--hooks /nonexistent/h.tar --confidential --os-version 12")
     assert have == want.split(), have
     own = options("rootfs-image", "AGENT_POLICY=yes", "AGENT_POLICY_FILE=osbuilder/README.md")
@@ -87,9 +87,9 @@ def _():
     assert os.stat(IMAGE).st_mtime_ns == first
     run(OSBUILDER, "extract", "--no-devices", IMAGE, f"{TMP}/x")
     assert os.access(f"{TMP}/x/usr/share/oci/hooks/prestart/h", os.X_OK)
-    assert os.readlink(f"{TMP}/x/etc/kata-opa/default-policy.rego") == "allow-all.rego"
-    with open(f"{TMP}/x/etc/kata-opa/allow-all.rego", encoding="utf-8") as f:
-        assert "default CreateContainerRequest := true\n" in f.read()
+    assert os.readlink(f"{TMP}/x/etc/kata-opa/default-policy.toml") == "allow-all.toml"
+    with open(f"{TMP}/x/etc/kata-opa/allow-all.toml", encoding="utf-8") as f:
+        assert 'rpc = "*"\n' in f.read()
     os.utime(hook)
     make(*args)
     second = os.stat(IMAGE).st_mtime_ns

@@ -71,6 +71,9 @@ struct ttrpc_service {
 	const struct ttrpc_method *methods;
 	size_t n_methods;
 	void *data; /* given to every handler */
+	/* Asked before each handler; a negative errno with a text is the answer instead. NULL: every call is handled. */
+	int (*allow)(void *data, const struct ttrpc_method *method, const ProtobufCMessage *req,
+		     struct error *err);
 };
 
 int ttrpc_server_new(struct loop *loop, struct ttrpc_server **ret);

@@ -188,7 +188,8 @@ static void on_deadline(struct loop_source *src, void *data)
 /* ---- requests ---- */
 
 static const struct ttrpc_method *find_method(const struct ttrpc_server *s, const char *service,
-					      const char *method, void **ret_data)
+					      const char *method,
+					      const struct ttrpc_service **ret_svc)
 {
 	const struct ttrpc_service *svc;
 	size_t i, j;
@@ -199,7 +200,7 @@ static const struct ttrpc_method *find_method(const struct ttrpc_server *s, cons
 			continue;
 		for (j = 0; j < svc->n_methods; j++) {
 			if (strcmp(svc->methods[j].name, method) == 0) {
-				*ret_data = svc->data;
+				*ret_svc = svc;
 				return &svc->methods[j];
 			}
 		}
@@ -239,11 +240,11 @@ static void dispatch(struct server_conn *sc, uint32_t stream, const Ttrpc__Reque
 	const struct ttrpc_method *m;
 	struct error err = ERROR_INIT;
 	struct ttrpc_call *call;
+	const struct ttrpc_service *svc = NULL;
 	char text[ERROR_MSG_MAX];
-	void *data = NULL;
 	int r;
 
-	m = find_method(sc->server, req->service, req->method, &data);
+	m = find_method(sc->server, req->service, req->method, &svc);
 	if (!m) {
 		(void)snprintf(text, sizeof(text), "/%.200s/%.200s is not supported", req->service,
 			       req->method);
@@ -260,11 +261,13 @@ static void dispatch(struct server_conn *sc, uint32_t stream, const Ttrpc__Reque
 		return;
 	}
 	r = message_unpack(m->request, req->payload.data, req->payload.len, &call->req, &err);
+	if (r == 0 && svc->allow)
+		r = svc->allow(svc->data, m, call->req, &err);
 	if (r < 0) {
 		ttrpc_call_error(call, &err);
 		return;
 	}
-	m->fn(call, call->req, data);
+	m->fn(call, call->req, svc->data);
 }
 
 /* What is wrong with a frame, NULL when nothing; *code is then set. */

@@ -297,18 +297,51 @@ static void test_refused(void **state)
 {
 	char *args[] = { (char *)"true", NULL };
 	Grpc__LinuxSeccomp sc = GRPC__LINUX_SECCOMP__INIT;
-	Grpc__SetPolicyRequest pol = GRPC__SET_POLICY_REQUEST__INIT;
+	Grpc__StartTracingRequest tr = GRPC__START_TRACING_REQUEST__INIT;
 	struct error err = ERROR_INIT;
 	struct test_spec s;
 
-	assert_int_equal(agent_call(&client, "SetPolicy", &pol.base, &err), TTRPC_UNIMPLEMENTED);
-	assert_int_equal(agent_call(&client, "NoSuchThing", &pol.base, &err), TTRPC_UNIMPLEMENTED);
+	assert_int_equal(agent_call(&client, "StartTracing", &tr.base, &err), TTRPC_UNIMPLEMENTED);
+	assert_int_equal(agent_call(&client, "NoSuchThing", &tr.base, &err), TTRPC_UNIMPLEMENTED);
 	test_spec_init(&s, &client, args);
 	sc.defaultaction = (char *)"SCMP_ACT_HOPE";
 	s.linux_.seccomp = &sc;
 	assert_int_equal(agent_create(&client, "r", &s, &err), TTRPC_INVALID_ARGUMENT);
 	assert_non_null(strstr(err.msg, "linux.seccomp: unknown action \"SCMP_ACT_HOPE\""));
 	assert_int_equal(run_sh("exit 4", NULL), 4);
+}
+
+static enum ttrpc_code set_policy(const char *text, struct error *err)
+{
+	Grpc__SetPolicyRequest req = GRPC__SET_POLICY_REQUEST__INIT;
+
+	req.policy = (char *)text;
+	return agent_call(&client, "SetPolicy", &req.base, err);
+}
+
+static void test_policy(void **state)
+{
+	Grpc__GuestDetailsRequest details = GRPC__GUEST_DETAILS_REQUEST__INIT;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(set_policy("package agent_policy\ndefault X := true\n", &err),
+			 TTRPC_INVALID_ARGUMENT);
+	assert_non_null(str_after(err.msg, "policy: this is a Rego policy"));
+	assert_int_equal(set_policy("format = 1\n[[allow]]\nrpc = [\"SetPolicy\", \"*Container\", "
+				    "\"*Process\", \"Read*\"]\n",
+				    &err),
+			 TTRPC_OK);
+	assert_int_equal(run_sh("exit 6", NULL), 6);
+	assert_int_equal(agent_call(&client, "GetGuestDetails", &details.base, &err),
+			 TTRPC_PERMISSION_DENIED);
+	assert_string_equal(err.msg, "GuestDetailsRequest is blocked by policy");
+	test_health(state); /* liveness is not the policy's */
+	/* A bad one changes nothing. */
+	assert_int_equal(set_policy("format = 3\n", &err), TTRPC_INVALID_ARGUMENT);
+	assert_int_equal(agent_call(&client, "GetGuestDetails", &details.base, &err),
+			 TTRPC_PERMISSION_DENIED);
+	assert_int_equal(set_policy("format = 1\n[[allow]]\nrpc = \"*\"\n", &err), TTRPC_OK);
+	test_guest_details(state);
 }
 
 static void test_many(void **state)
@@ -404,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_reader_lost),
 		cmocka_unit_test(test_background_holds_stream),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_shared_namespaces),
 		cmocka_unit_test(test_user_namespace),
 		cmocka_unit_test(test_interfaces),

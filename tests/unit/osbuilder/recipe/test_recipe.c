@@ -178,6 +178,14 @@ static void test_choices(void **state)
 	assert_string_equal(rc->links.v[0].path, "/etc/kata-opa/default-policy.rego");
 	assert_string_equal(rc->links.v[0].value, "p.rego");
 	recipe_free(rc);
+	/* Our agent's form has its own name. */
+	memcpy(policy + strlen(policy) - 4, "toml", 4);
+	assert_int_equal(load(dir, text, &rc, &err), 0);
+	if (recipe_apply(rc, &c, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(rc->links.v[0].path, "/etc/kata-opa/default-policy.toml");
+	assert_string_equal(rc->links.v[0].value, "p.toml");
+	recipe_free(rc);
 	recipe_choices_release(&c);
 	free(policy);
 }
