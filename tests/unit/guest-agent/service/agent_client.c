@@ -310,6 +310,10 @@ enum ttrpc_code agent_create(struct agent_client *c, const char *cid, struct tes
 {
 	Grpc__CreateContainerRequest req = GRPC__CREATE_CONTAINER_REQUEST__INIT;
 
+	/* Cgroups are the machine's: without a name of its own, a test that runs beside this one would kill this one's processes. */
+	snprintf(s->cgroup, sizeof(s->cgroup), "/agent-test-%d-%.64s", (int)getpid(), cid);
+	if (!agent_client_in_guest() && !*s->linux_.cgroupspath)
+		s->linux_.cgroupspath = s->cgroup;
 	req.container_id = req.exec_id = (char *)cid;
 	req.oci = &s->spec;
 	req.storages = s->storages;

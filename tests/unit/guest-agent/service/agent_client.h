@@ -49,7 +49,7 @@ struct test_spec {
 	Grpc__Mount mounts[8], *mount_list[8];
 	Grpc__Storage **storages;
 	size_t n_storages;
-	char rootfs[96];
+	char rootfs[96], cgroup[112];
 };
 void test_spec_init(struct test_spec *s, const struct agent_client *c, char *const *args);
 
