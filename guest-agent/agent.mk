@@ -6,7 +6,7 @@ AGENT_SRCS := $(addprefix guest-agent/,main.c \
 	service/svc_volume.c service/work.c)
 AGENT_LIBS := agentinit agentpolicy codec container net wire ocipb oci wireproto base
 # Accounting, and what the guest itself has.
-AGENT_SRCS += $(addprefix guest-agent/service/,netdev.c oom.c svc_cgroup.c svc_stats.c)
+AGENT_SRCS += $(addprefix guest-agent/service/,metrics.c netdev.c oom.c pslist.c svc_cgroup.c svc_misc.c svc_plug.c svc_stats.c)
 $(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c -lseccomp))
 $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c -lseccomp))
 PROGRAMS += $(G)/bin/kata-agent
@@ -31,7 +31,7 @@ endif
 
 AGENT_TEST := guest-agent/service/test_agent_local
 $(eval $(call unit,$(AGENT_TEST),wire wireproto net base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c \
-	tests/unit/guest-agent/service/agent_process_tests.c tests/unit/guest-agent/service/agent_environment_tests.c \
+	tests/unit/guest-agent/service/agent_accounting_tests.c tests/unit/guest-agent/service/agent_process_tests.c tests/unit/guest-agent/service/agent_environment_tests.c \
 	tests/unit/guest-agent/service/agent_escape_tests.c tests/unit/guest-agent/service/agent_network_tests.c \
 	tests/unit/guest-agent/service/agent_volume_tests.c))
 $(H)/test/$(AGENT_TEST): | $(if $(SAN),$(H),$(G))/bin/kata-agent

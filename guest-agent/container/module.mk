@@ -5,11 +5,11 @@ CONTAINER_SRCS := $(addprefix guest-agent/,\
 	container/mountopt.c container/process.c container/reaper.c container/rootfs.c container/schedule.c container/seccomp.c \
 	container/spawn.c container/sync.c \
 	device/device.c network/network.c storage/copyfile.c storage/drivers.c storage/memory.c storage/storage.c storage/volume.c stdio/stream.c)
-CONTAINER_SRCS += $(addprefix guest-agent/cgroup/,cgroup.c convert.c convert_v1.c convert_v2.c devfilter.c files.c hierarchy.c \
+CONTAINER_SRCS += $(addprefix guest-agent/cgroup/,cgroup.c convert.c convert_v1.c convert_v2.c cpulist.c devfilter.c files.c hierarchy.c \
 	stats.c v1.c v1_stats.c v2.c)
 $(eval $(call lib,container,$(CONTAINER_SRCS)))
 
-AGENTINIT_SRCS := guest-agent/init/cmdline.c
+AGENTINIT_SRCS := guest-agent/init/clock.c guest-agent/init/cmdline.c
 $(eval $(call lib,agentinit,$(AGENTINIT_SRCS)))
 
 $(foreach t,container/test_mountopt container/test_caps container/test_identity container/test_mount cgroup/test_convert cgroup/test_devfilter device/test_device storage/test_copyfile storage/test_storage \

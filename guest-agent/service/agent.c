@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/time.h"
@@ -52,6 +53,16 @@ static const struct ttrpc_method agent_methods[] = {
 	{ "ResumeContainer", &grpc__resume_container_request__descriptor, svc_resume_container },
 	{ "StatsContainer", &grpc__stats_container_request__descriptor, svc_stats_container },
 	{ "GetOOMEvent", &grpc__get_oomevent_request__descriptor, svc_get_oom_event },
+	{ "ListProcesses", &grpc__list_processes_request__descriptor, svc_list_processes },
+	{ "GetMetrics", &grpc__get_metrics_request__descriptor, svc_get_metrics },
+	{ "StartTracing", &grpc__start_tracing_request__descriptor, svc_start_tracing },
+	{ "StopTracing", &grpc__stop_tracing_request__descriptor, svc_stop_tracing },
+	{ "MemAgentMemcgSet", &grpc__mem_agent_memcg_config__descriptor, svc_mem_agent },
+	{ "MemAgentCompactSet", &grpc__mem_agent_compact_config__descriptor, svc_mem_agent },
+	{ "MemHotplugByProbe", &grpc__mem_hotplug_by_probe_request__descriptor,
+	  svc_mem_hotplug_by_probe },
+	{ "AddSwap", &grpc__add_swap_request__descriptor, svc_add_swap },
+	{ "AddSwapPath", &grpc__add_swap_path_request__descriptor, svc_add_swap_path },
 	{ "ExecProcess", &grpc__exec_process_request__descriptor, svc_exec_process },
 	{ "SignalProcess", &grpc__signal_process_request__descriptor, svc_signal_process },
 	{ "WaitProcess", &grpc__wait_process_request__descriptor, svc_wait_process },
@@ -147,6 +158,7 @@ int agent_new(struct loop *loop, const struct agent_config *config, bool pid1, s
 	a->pid1 = pid1;
 	a->ipc_ns = a->uts_ns = a->pid_ns = -1;
 	list_init(&a->containers);
+	list_init(&a->plugs);
 	list_init(&a->oom_callers);
 	list_init(&a->oom_events);
 	storage_table_init(&a->storages);
@@ -177,15 +189,33 @@ struct agent *agent_free(struct agent *a)
 	if (!a)
 		return NULL;
 	agent_reset_sandbox(a);
+	agent_plug_release(a);
 	a->server = ttrpc_server_free(a->server);
 	hotplug_free(a->hotplug);
 	policy_free(a->policy);
 	loop_source_free(a->exit_timer);
 	reaper_free(a->env.reaper);
+	clock_keeper_free(a->clock);
 	agent_oom_release(a);
 	cgroup_root_free(a->env.cgroups);
 	free(a);
 	return NULL;
+}
+
+bool agent_owns_machine(const struct agent *a)
+{
+	return a->pid1 || str_after(a->config->server_addr, "vsock:");
+}
+
+/* Images with a daemon for it leave the clock to that. */
+static void keep_time(struct agent *a)
+{
+	struct error err = ERROR_INIT;
+
+	if (!agent_owns_machine(a) || (!a->pid1 && access("/usr/sbin/chronyd", F_OK) == 0))
+		return;
+	if (clock_keeper_new(a->loop, &clock_system, &a->clock, &err) < 0 && err.code != -ENOENT)
+		log_warn("%s", err.msg);
 }
 
 int agent_serve(struct agent *a, int listen_fd, struct error *err)
@@ -198,6 +228,8 @@ int agent_serve(struct agent *a, int listen_fd, struct error *err)
 	int r;
 
 	agent_service.data = a;
+	a->cpus_online = agent_cpus_online();
+	keep_time(a);
 	r = ttrpc_server_add_service(a->server, &agent_service);
 	if (r == 0)
 		r = ttrpc_server_add_service(a->server, &health_service);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "container/container.h"
+#include "init/clock.h"
 #include "init/cmdline.h"
 #include "service/hotplug.h"
 #include "storage/storage.h"
@@ -49,6 +50,10 @@ struct agent {
 	size_t n_containers;
 	struct storage_table storages;
 	struct loop_source *exit_timer;
+	uint64_t scrapes;     /* calls of GetMetrics */
+	uint32_t cpus_online; /* when OnlineCPUMem was last answered */
+	struct list plugs;    /* service/svc_plug.c: calls that wait for the machine */
+	struct clock_keeper *clock;
 	/* service/oom.c */
 	struct list oom_callers, oom_events;
 	size_t n_oom_events;
@@ -99,6 +104,11 @@ int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const
 /* Calls back with -ECANCELED. */
 void storage_job_cancel(struct storage_job *j);
 
+/* Whether clock, memory and processors are this agent's to change: it is a guest's init, or serves a guest's vsock. */
+bool agent_owns_machine(const struct agent *a);
+/* Forgets the calls that wait for processors, memory or swap. */
+void agent_plug_release(struct agent *a);
+uint32_t agent_cpus_online(void);
 /* Its OOM events go to the callers of GetOOMEvent. */
 void agent_oom_watch(struct agent_container *ac);
 void agent_oom_release(struct agent *a);
@@ -117,6 +127,14 @@ void svc_pause_container(struct ttrpc_call *call, const ProtobufCMessage *msg, v
 void svc_resume_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_stats_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_get_oom_event(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_list_processes(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_get_metrics(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_start_tracing(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_stop_tracing(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_mem_agent(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_mem_hotplug_by_probe(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_add_swap(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
+void svc_add_swap_path(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_exec_process(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_signal_process(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);
 void svc_wait_process(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/time.h"
 #include "oci/spec_pb.h"
+#include "service/pslist.h"
 #include "wire/agent.pb-c.h"
 
 static int find(struct agent *a, const char *cid, struct agent_container **ret, struct error *err)
@@ -137,4 +138,32 @@ void svc_pause_container(struct ttrpc_call *call, const ProtobufCMessage *msg, v
 void svc_resume_container(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	freeze(call, data, ((const Grpc__ResumeContainerRequest *)msg)->container_id, false);
+}
+
+/* ---- ListProcesses, of 1.x ----------------------------------------------------------------------------------------- */
+
+void svc_list_processes(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
+{
+	const Grpc__ListProcessesRequest *req = (const Grpc__ListProcessesRequest *)msg;
+	Grpc__ListProcessesResponse resp = GRPC__LIST_PROCESSES_RESPONSE__INIT;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_free_ pid_t *pids = NULL;
+	struct agent_container *ac = NULL;
+	struct error err = ERROR_INIT;
+	size_t n = 0;
+	int r = find(data, req->container_id, &ac, &err);
+
+	if (r == 0 && !container_running(ac->ct))
+		r = error_set(&err, -EBUSY, "container \"%s\" is not running", req->container_id);
+	if (r == 0)
+		r = cgroup_procs(ac->ct->cgroup, &pids, &n, &err);
+	if (r == 0)
+		r = pslist_write(&text, req->format, req->args, req->n_args, pids, n, &err);
+	if (r < 0) {
+		ttrpc_call_error(call, &err);
+		return;
+	}
+	resp.process_list.data = (uint8_t *)text.buf;
+	resp.process_list.len = text.len;
+	ttrpc_call_reply(call, &resp.base);
 }

@@ -18,9 +18,6 @@
 #include "wire/agent_features.h"
 
 #define SYS_MEMORY "/sys/devices/system/memory"
-#define SYS_CPU	   "/sys/devices/system/cpu"
-#define MAX_CPUS   8192 /* NR_CPUS of the largest x86 configuration */
-#define MAX_BLOCKS 1048576
 #define RANDOM_MAX 65536 /* bytes of seed taken at once */
 
 /* ---- GetGuestDetails ------------------------------------------------------------------------------------------------ */
@@ -66,74 +63,6 @@ void svc_guest_details(struct ttrpc_call *call, const ProtobufCMessage *msg, voi
 	ttrpc_call_reply(call, &resp.base);
 }
 
-/* ---- OnlineCPUMem --------------------------------------------------------------------------------------------------- */
-
-static bool file_says(const char *path, const char *word)
-{
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-
-	if (file_read(AT_FDCWD, path, 64, &text, NULL) < 0)
-		return false;
-	strbuf_trim_end(&text);
-	return str_eq(text.buf, word);
-}
-
-static uint32_t online_cpus(uint32_t want)
-{
-	uint32_t done = 0;
-
-	for (unsigned int i = 0; i < MAX_CPUS; i++) {
-		char path[80];
-
-		snprintf(path, sizeof(path), SYS_CPU "/cpu%u", i);
-		if (access(path, F_OK) < 0)
-			break;
-		snprintf(path, sizeof(path), SYS_CPU "/cpu%u/online", i);
-		if (file_says(path, "0") && file_write_existing(AT_FDCWD, path, "1", NULL) == 0 &&
-		    ++done == want)
-			break;
-	}
-	return done;
-}
-
-static void online_memory(void)
-{
-	unsigned int missing = 0;
-
-	/* Block numbers have holes (the gap below 4 GiB); a long run of missing ones is the end. */
-	for (unsigned int i = 0; i < MAX_BLOCKS && missing < 1024; i++) {
-		char path[80];
-
-		snprintf(path, sizeof(path), SYS_MEMORY "/memory%u/state", i);
-		if (access(path, F_OK) < 0) {
-			missing++;
-			continue;
-		}
-		missing = 0;
-		if (file_says(path, "offline"))
-			file_write_existing(AT_FDCWD, path, "online", NULL);
-	}
-}
-
-void svc_online_cpu_mem(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
-{
-	const Grpc__OnlineCPUMemRequest *req = (const Grpc__OnlineCPUMemRequest *)msg;
-	struct error err = ERROR_INIT;
-	int r = 0;
-
-	if (req->nb_cpus) {
-		uint32_t n = online_cpus(req->nb_cpus);
-
-		/* Hot-plugged ones may come later, and some kernels bring them up themselves: only a caller that waits is told. */
-		if (req->wait && n < req->nb_cpus)
-			r = error_set(&err, -EAGAIN, "%u of %u processors came online", n,
-				      req->nb_cpus);
-	}
-	if (!req->cpu_only)
-		online_memory();
-	agent_reply_empty(call, r, &err);
-}
-
 /* ---- ReseedRandomDev, SetGuestDateTime ------------------------------------------------------------------------------ */
 
 static int reseed(const ProtobufCBinaryData *seed, struct error *err)
@@ -172,8 +101,8 @@ void svc_set_date_time(struct ttrpc_call *call, const ProtobufCMessage *msg, voi
 	struct error err = ERROR_INIT;
 	int r = 0;
 
-	if (!a->pid1)
-		r = error_set(&err, -EPERM, "the clock is not this agent's: it is not PID 1");
+	if (!agent_owns_machine(a))
+		r = error_set(&err, -EPERM, "the clock is not this agent's: it is in no guest");
 	else if (settimeofday(&tv, NULL) < 0)
 		r = error_sys(&err, -errno, "cannot set the clock");
 	agent_reply_empty(call, r, &err);

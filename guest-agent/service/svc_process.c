@@ -33,6 +33,9 @@ void svc_exec_process(struct ttrpc_call *call, const ProtobufCMessage *msg, void
 			      "streams over ports of their own are not supported");
 	if (r == 0)
 		r = oci_process_from_pb(req->process, &doc, &err);
+	/* It would be born frozen and never answer. */
+	if (r == 0 && ac->ct->cgroup && cgroup_frozen(ac->ct->cgroup) == 1)
+		r = error_set(&err, -EBUSY, "container \"%s\" is paused", req->container_id);
 	/* The child copies what it needs by being a copy of this process, so the document may go at once. */
 	if (r == 0)
 		r = container_exec(ac->ct, req->exec_id, &doc->process, on_exec_done, call, &err);

@@ -26,6 +26,15 @@ void test_user_namespace(void **state);
 void test_seccomp(void **state);
 void test_hooks(void **state);
 
+/* agent_accounting_tests.c */
+void test_stats(void **state);
+void test_update(void **state);
+void test_pause(void **state);
+void test_oom(void **state);
+void test_list_processes(void **state);
+void test_metrics(void **state);
+void test_guest_refusals(void **state);
+
 /* agent_escape_tests.c: known ways out of containers */
 void test_leaked_descriptors(void **state);
 void test_own_binary(void **state);
