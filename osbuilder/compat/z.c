@@ -15,8 +15,6 @@ struct z_packer {
 	enum z_kind kind;
 	struct libdeflate_compressor *deflate;
 	ZSTD_CCtx *zstd;
-	void *out;
-	size_t cap;
 };
 
 static int check_level(enum z_kind kind, int *level, struct error *err)
@@ -72,7 +70,6 @@ void z_packer_free(struct z_packer *z)
 	if (z->deflate)
 		libdeflate_free_compressor(z->deflate);
 	ZSTD_freeCCtx(z->zstd);
-	free(z->out);
 	free(z);
 }
 
@@ -133,31 +130,29 @@ static size_t bound_of(const struct z_packer *z, size_t len)
 	}
 }
 
-int z_pack(struct z_packer *z, const void *in, size_t len, const void **ret_out, size_t *ret_len,
-	   struct error *err)
+int z_pack(struct z_packer *z, const void *in, size_t len, struct z_buf *out, struct error *err)
 {
 	size_t bound = bound_of(z, len), n;
 
-	if (bound > z->cap) {
-		void *p = realloc(z->out, bound);
+	if (bound > out->cap) {
+		void *p = realloc(out->p, bound);
 
 		if (!p)
 			return error_oom(err);
-		z->out = p;
-		z->cap = bound;
+		out->p = p;
+		out->cap = bound;
 	}
 	if (z->kind == Z_GZIP)
-		n = libdeflate_gzip_compress(z->deflate, in, len, z->out, z->cap);
+		n = libdeflate_gzip_compress(z->deflate, in, len, out->p, out->cap);
 	else if (z->kind == Z_LZ4_BLOCKS)
-		n = lz4_blocks(in, len, z->out);
+		n = lz4_blocks(in, len, out->p);
 	else
-		n = ZSTD_compress2(z->zstd, z->out, z->cap, in, len);
+		n = ZSTD_compress2(z->zstd, out->p, out->cap, in, len);
 	if (z->kind == Z_ZSTD && ZSTD_isError(n))
 		return error_set(err, -EIO, "compress %zu bytes: %s", len, ZSTD_getErrorName(n));
 	if (!n)
 		return error_set(err, -EIO, "compress %zu bytes: no room in the output", len);
-	*ret_out = z->out;
-	*ret_len = n;
+	out->len = n;
 	return 0;
 }
 

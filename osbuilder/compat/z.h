@@ -28,7 +28,13 @@ enum z_kind { Z_GZIP, Z_ZSTD, Z_LZ4_BLOCKS };
 /* Where compressed bytes go: 0 or -errno with err filled. */
 typedef int (*z_sink_fn)(void *data, const void *bytes, size_t len, struct error *err);
 
-/* One member or frame of a whole buffer; *ret_out belongs to the packer and lasts until its next use. */
+/* Where a member or frame is put: `p` is allocated, grows as needed and is freed by its owner. All zeros at first. */
+struct z_buf {
+	void *p;
+	size_t len, cap;
+};
+
+/* One member or frame of a whole buffer. */
 struct z_packer;
 int z_packer_new(enum z_kind kind, int level, struct z_packer **ret, struct error *err);
 void z_packer_free(struct z_packer *z);
@@ -36,8 +42,7 @@ static inline void z_packer_freep(struct z_packer **z)
 {
 	z_packer_free(*z);
 }
-int z_pack(struct z_packer *z, const void *in, size_t len, const void **ret_out, size_t *ret_len,
-	   struct error *err);
+int z_pack(struct z_packer *z, const void *in, size_t len, struct z_buf *out, struct error *err);
 
 /* One member or frame written piece by piece in constant memory. */
 struct z_stream_out;

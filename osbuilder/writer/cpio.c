@@ -22,7 +22,7 @@
  * Compressed, the file is a row of gzip members or zstd frames, each a complete archive with trailer: what the format allows
  * ("(\0* | cpio | gzip(cpio))*") and lets libdeflate, which has no streams, work in bounded memory and in several threads. Where
  * one ends is decided by the entries in it alone: behind an entry whose name, hashed, is below its size in proportion to the wanted
- * mean, and in front of one that would make it larger than four of them. So a file that changes changes its own member, rarely its
+ * mean, and in front of one that would make it larger than MEMBER_MAX. So a file that changes changes its own member, rarely its
  * neighbour, and no other. A larger entry is a member of its own, and one larger than SEGMENT_MAX is streamed, which for gzip
  * (zlib) is three times slower. Hard links never span members.
  *
@@ -30,7 +30,8 @@
  */
 #define CPIO_HEAD    110u
 #define CPIO_TRAILER "TRAILER!!!"
-#define CPIO_END     512u /* archives are padded to it */
+#define CPIO_END     512u	/* archives are padded to it */
+#define MEMBER_MAX   (6u << 20) /* of more than one entry */
 #define SEGMENT_MAX  (32u << 20)
 /* The mean of a member: zstd finds repetitions far away, and loses 2 % of size so. */
 #define MEAN_GZIP (2u << 20)
@@ -140,13 +141,12 @@ static int begin_group(struct cpio *c, uint64_t size, struct error *err)
 
 	if (!c->pool)
 		return 0;
-	if (c->stream || (c->member_len && c->member_len + size + end > 4 * c->mean))
+	if (c->stream || (c->member_len && c->member_len + size + end > MEMBER_MAX))
 		r = end_member(c, err);
 	if (r < 0)
 		return r;
 	if (size + end <= SEGMENT_MAX)
-		return zpool_reserve(c->pool, c->seg_len + (size_t)(size + end)) ? 0
-										 : error_oom(err);
+		return zpool_reserve(c->pool, c->seg_len + (size_t)(size + end), err);
 	r = zpool_flush(c->pool, err);
 	return r < 0 ? r : z_stream_new(kind_of(c), c->params->level, sink, c, &c->stream, err);
 }

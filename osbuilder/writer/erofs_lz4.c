@@ -125,12 +125,13 @@ static int compress_file(struct lz4 *z, size_t i, struct wseed *seed, struct err
 	z->files[z->n_files++] = i;
 	for (uint64_t off = 0; r == 0 && off < x->size; off += SEGMENT) {
 		size_t n = (size_t)MIN(x->size - off, (uint64_t)SEGMENT);
-		uint8_t *b = zpool_reserve(z->pool, n);
 
-		r = b ? blob_reader_pread(&rd, off, b, n, err) : error_oom(err);
+		r = zpool_reserve(z->pool, n, err);
+		if (r == 0)
+			r = blob_reader_pread(&rd, off, zpool_buf(z->pool), n, err);
 		if (r < 0)
 			break;
-		wseed_content(seed, b, n);
+		wseed_content(seed, zpool_buf(z->pool), n);
 		r = zpool_submit(z->pool, n, err);
 	}
 	return r;

@@ -7,20 +7,27 @@
 #include "base/alloc.h"
 
 /* More slots than threads, so that none waits while one is filled and the oldest is a long one. */
-#define SPARE 2
+#define SPARE 4
+/* What a buffer keeps of its memory between two members; getting more of it again costs the kernel's zeroing. */
+#define KEEP (512u << 10)
 
 enum slot_state { SLOT_FREE, SLOT_READY, SLOT_DONE };
 
 struct slot {
-	struct z_packer *z;
 	uint8_t *in;
 	size_t cap, len;
 	enum slot_state state; /* under the lock; a thread has taken it when `taken` */
 	bool taken;
-	const void *out; /* in z's buffer */
-	size_t out_len;
+	struct z_buf out;
 	int r;
 	struct error err;
+};
+
+/* The packer of one thread, or of the owner when there is none. */
+struct worker {
+	struct zpool *pool;
+	struct z_packer *z;
+	pthread_t id;
 };
 
 struct zpool {
@@ -30,14 +37,15 @@ struct zpool {
 	void *data;
 	pthread_mutex_t lock;
 	pthread_cond_t ready, done;
-	pthread_t threads[ZPOOL_THREADS_MAX];
+	struct worker workers[ZPOOL_THREADS_MAX];
 	unsigned n_threads;
 	bool quit;
 };
 
-static void slot_run(struct slot *s)
+static void slot_run(struct slot *s, struct z_packer *z)
 {
-	s->r = z_pack(s->z, s->in, s->len, &s->out, &s->out_len, &s->err);
+	s->r = z_pack(z, s->in, s->len, &s->out, &s->err);
+	mem_forget(s->in, KEEP, s->cap);
 }
 
 /* The oldest slot that waits for a thread. With the lock. */
@@ -54,7 +62,8 @@ static struct slot *next_ready(struct zpool *p)
 
 static void *thread_run(void *arg)
 {
-	struct zpool *p = arg;
+	struct worker *w = arg;
+	struct zpool *p = w->pool;
 	struct slot *s;
 
 	pthread_mutex_lock(&p->lock);
@@ -66,7 +75,7 @@ static void *thread_run(void *arg)
 		}
 		s->taken = true;
 		pthread_mutex_unlock(&p->lock);
-		slot_run(s);
+		slot_run(s, w->z);
 		pthread_mutex_lock(&p->lock);
 		s->state = SLOT_DONE;
 		pthread_cond_signal(&p->done);
@@ -78,6 +87,8 @@ static void *thread_run(void *arg)
 /* Waits for the slot's member and passes it on. */
 static int slot_finish(struct zpool *p, struct slot *s, struct error *err)
 {
+	int r;
+
 	pthread_mutex_lock(&p->lock);
 	while (s->state == SLOT_READY)
 		pthread_cond_wait(&p->done, &p->lock);
@@ -88,7 +99,9 @@ static int slot_finish(struct zpool *p, struct slot *s, struct error *err)
 	s->taken = false;
 	if (s->r < 0)
 		return error_set(err, s->r, "%s", error_text(&s->err));
-	return p->sink(p->data, s->out, s->out_len, err);
+	r = p->sink(p->data, s->out.p, s->out.len, err);
+	mem_forget(s->out.p, KEEP, s->out.cap);
+	return r;
 }
 
 int zpool_open(enum z_kind kind, int level, unsigned threads, z_sink_fn sink, void *data,
@@ -109,25 +122,51 @@ int zpool_open(enum z_kind kind, int level, unsigned threads, z_sink_fn sink, vo
 	p->n = threads + SPARE;
 	p->sink = sink;
 	p->data = data;
-	for (unsigned i = 0; r == 0 && i < p->n; i++)
-		r = z_packer_new(kind, level, &p->slots[i].z, err);
+	for (unsigned i = 0; r == 0 && i < threads; i++) {
+		p->workers[i].pool = p;
+		r = z_packer_new(kind, level, &p->workers[i].z, err);
+	}
 	if (r < 0) {
 		zpool_free(p);
 		return r;
 	}
 	/* None to be had: zpool_submit() does it. */
-	while (p->n_threads < threads &&
-	       pthread_create(&p->threads[p->n_threads], NULL, thread_run, p) == 0)
+	while (p->n_threads < threads && pthread_create(&p->workers[p->n_threads].id, NULL,
+							thread_run, &p->workers[p->n_threads]) == 0)
 		p->n_threads++;
 	*ret = p;
 	return 0;
 }
 
-uint8_t *zpool_reserve(struct zpool *p, size_t size)
+/* Bytes of the members that have been submitted and not given out; *ret_oldest: the first of them, NULL when there is none. */
+static size_t on_their_way(struct zpool *p, struct slot **ret_oldest)
 {
-	struct slot *s = &p->slots[p->cur];
+	size_t n = 0;
 
-	return array_reserve(&s->in, &s->cap, size, 1) < 0 ? NULL : s->in;
+	*ret_oldest = NULL;
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 1; i < p->n; i++) {
+		struct slot *s = &p->slots[(p->cur + i) % p->n];
+
+		if (s->state == SLOT_FREE)
+			continue;
+		n += s->state == SLOT_DONE ? s->out.len : s->len;
+		*ret_oldest = *ret_oldest ? *ret_oldest : s;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+int zpool_reserve(struct zpool *p, size_t size, struct error *err)
+{
+	struct slot *s = &p->slots[p->cur], *oldest;
+	int r = 0;
+
+	while (r == 0 && on_their_way(p, &oldest) + size > ZPOOL_BYTES && oldest)
+		r = slot_finish(p, oldest, err);
+	if (r == 0 && array_reserve(&s->in, &s->cap, size, 1) < 0)
+		r = error_oom(err);
+	return r;
 }
 
 uint8_t *zpool_buf(struct zpool *p)
@@ -141,7 +180,7 @@ int zpool_submit(struct zpool *p, size_t len, struct error *err)
 
 	s->len = len;
 	if (!p->n_threads)
-		slot_run(s);
+		slot_run(s, p->workers[0].z);
 	pthread_mutex_lock(&p->lock);
 	s->state = p->n_threads ? SLOT_READY : SLOT_DONE;
 	p->cur = (p->cur + 1) % p->n;
@@ -168,11 +207,13 @@ void zpool_free(struct zpool *p)
 	pthread_cond_broadcast(&p->ready);
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < p->n_threads; i++)
-		pthread_join(p->threads[i], NULL);
+		pthread_join(p->workers[i].id, NULL);
 	for (unsigned i = 0; i < p->n; i++) {
-		z_packer_free(p->slots[i].z);
 		free(p->slots[i].in);
+		free(p->slots[i].out.p);
 	}
+	for (unsigned i = 0; i < ZPOOL_THREADS_MAX; i++)
+		z_packer_free(p->workers[i].z);
 	pthread_cond_destroy(&p->done);
 	pthread_cond_destroy(&p->ready);
 	pthread_mutex_destroy(&p->lock);

@@ -88,6 +88,7 @@ def _(b):
             {"find, cpio, gzip -9": (0.055, 0.1), "find, cpio, pigz -9": (None, None)})
     b.reps = reps
     b.size(name, os.path.getsize(b.path("ours.cpio.gz")), int(0.99 * os.path.getsize(b.path("gzip.cpio.gz"))), "size 0.99 of gzip's")
+    b.peak(name, ours, 32)
 
 
 @row("zstd initrd")
@@ -100,6 +101,7 @@ def _(b):
     theirs = Cmd(f"{plain.line} 2>&1 && zstd -q -3 --single-thread -f ours.cpio -o zstd.cpio.zst", "ours.cpio", "zstd.cpio.zst")
     compare(b, name, ours, {"the same cpio, zstd -3": theirs}, {"the same cpio, zstd -3": (1.1, 1.1)})
     b.size(name, os.path.getsize(b.path("ours.cpio.zst")), int(1.03 * os.path.getsize(b.path("zstd.cpio.zst"))), "size within 3 % of zstd's")
+    b.peak(name, ours, 32)
 
 
 @row("erofs by LZ4")

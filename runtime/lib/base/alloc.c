@@ -2,6 +2,9 @@
 #include "base/alloc.h"
 
 #include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 char *mem_dup0(const void *p, size_t n)
 {
@@ -36,4 +39,17 @@ int array_reserve(void *array, size_t *cap, size_t want, size_t size)
 	*slot = p;
 	*cap = n;
 	return 0;
+}
+
+void mem_forget(void *p, size_t keep, size_t size)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)p;
+	uintptr_t from, to;
+
+	if (!p || keep >= size)
+		return;
+	from = (at + keep + page - 1) / page * page;
+	to = (at + size) / page * page;
+	if (from < to) /* whole pages inside the allocation: the allocator keeps nothing there */
+		madvise((uint8_t *)p + (from - at), to - from, MADV_DONTNEED);
 }

@@ -32,4 +32,10 @@ char *mem_dup0(const void *p, size_t n);
  */
 int array_reserve(void *array, size_t *cap, size_t want, size_t size);
 
+/*
+ * Gives the pages of an allocation of `size` bytes that lie behind its first `keep` back to the system. It stays allocated; what was in
+ * those pages may be zeros afterwards. p may be NULL.
+ */
+void mem_forget(void *p, size_t keep, size_t size);
+
 #endif

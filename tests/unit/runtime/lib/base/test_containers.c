@@ -25,6 +25,24 @@ static void arrays_grow_and_refuse_overflow(void **state)
 	assert_int_equal(v[999], 999);
 }
 
+/* The pages go, but for what is kept and what belongs to others. */
+static void forgetting_keeps_the_rest(void **state)
+{
+	static unsigned char b[64 * 4096];
+	const size_t keep = 5000, from = 3, to = sizeof(b) - 3;
+
+	memset(b, 'x', sizeof(b));
+	mem_forget(NULL, 0, sizeof(b));
+	mem_forget(b, sizeof(b), sizeof(b));
+	mem_forget(b, 0, 4095);
+	assert_null(memchr(b, 0, sizeof(b)));
+	mem_forget(b + from, keep, to - from);
+	assert_null(memchr(b, 0, from + keep));
+	assert_null(memchr(b + to, 0, sizeof(b) - to));
+	assert_int_equal(b[sizeof(b) / 2], 0);
+	memset(b, 'y', sizeof(b));
+}
+
 static void steal_empties_the_source(void **state)
 {
 	char *a = mem_dup0("ab", 2);
@@ -100,6 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arrays_grow_and_refuse_overflow),
+		cmocka_unit_test(forgetting_keeps_the_rest),
 		cmocka_unit_test(steal_empties_the_source),
 		cmocka_unit_test(arena_gives_zeroed_aligned_memory),
 		cmocka_unit_test(list_keeps_order_and_allows_removal),
