@@ -61,6 +61,11 @@ int cap_parse(const char *name)
 	return -EINVAL;
 }
 
+const char *cap_name(int number)
+{
+	return number >= 0 && (size_t)number < ARRAY_SIZE(cap_names) ? cap_names[number] : NULL;
+}
+
 static int set_parse(const struct oci_strings *names, const char *which, uint64_t *ret,
 		     struct error *err)
 {

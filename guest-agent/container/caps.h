@@ -14,6 +14,8 @@ struct cap_sets {
 
 /* "CAP_CHOWN" in any case, to its number; -EINVAL for an unknown name. */
 int cap_parse(const char *name);
+/* "CHOWN" of a number; NULL behind the last. */
+const char *cap_name(int number);
 /* Unknown names are errors that name them. */
 int cap_sets_parse(const struct oci_capabilities *caps, struct cap_sets *ret, struct error *err);
 

@@ -168,3 +168,16 @@ void mount_opts_release(struct mount_opts *o)
 	free(o->data);
 	memset(o, 0, sizeof(*o));
 }
+
+const char *mount_opts_word(size_t i)
+{
+	static const char *const others[] = { "bind",	    "rbind",	   "private", "rprivate",
+					      "shared",	    "rshared",	   "slave",   "rslave",
+					      "unbindable", "runbindable", "idmap",   "ridmap",
+					      "tmpcopyup" };
+
+	if (i < ARRAY_SIZE(flag_words))
+		return flag_words[i].word;
+	i -= ARRAY_SIZE(flag_words);
+	return i < ARRAY_SIZE(others) ? others[i] : NULL;
+}

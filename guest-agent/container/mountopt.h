@@ -32,4 +32,7 @@ void mount_opts_release(struct mount_opts *o);
 /* "private" "rslave"... to MS_* flags; -EINVAL. */
 int mount_propagation_parse(const char *word, unsigned long *ret);
 
+/* The words that are known, one by one (without the "r" forms of flags); NULL behind the last. */
+const char *mount_opts_word(size_t i);
+
 #endif

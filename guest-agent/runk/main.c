@@ -33,6 +33,13 @@ static const struct command commands[] = {
 	{ "list", cmd_list, false, "list the containers below the root" },
 	{ "kill", cmd_kill, false, "send a signal to a container" },
 	{ "delete", cmd_delete, false, "delete a container and what is left of it" },
+	{ "exec", cmd_exec, true, "run another process in a container" },
+	{ "ps", cmd_ps, false, "list the processes of a container" },
+	{ "pause", cmd_pause, false, "stop all processes of a container" },
+	{ "resume", cmd_resume, false, "let them run again" },
+	{ "update", cmd_update, false, "change the limits of a container" },
+	{ "events", cmd_events, false, "print what a container uses, and out-of-memory events" },
+	{ "features", cmd_features, false, "print what this runtime can do" },
 	{ "spec", cmd_spec, false, "write a new config.json" },
 };
 

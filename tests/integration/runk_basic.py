@@ -88,6 +88,49 @@ def _():
     assert not left_over(rt)
 
 
+@case("exec: exit code, user, groups, environment, directory, capabilities, a program that is not there")
+def _():
+    need_root()
+    b.edit("sleep", "100")
+    rt.create("five", b)
+    rt.run("start", "five")
+    p = rt.run("exec", "--user", "1000:100", "-g", "7", "-g", "8", "-e", "A=b", "--cwd", "/tmp", "five", "sh", "-c",
+               "id -u; id -G; echo $A; pwd; exit 9", ok=False)
+    assert (p.returncode, p.stdout) == (9, "1000\n100 7 8\nb\n/tmp\n"), p
+    p = rt.run("exec", "--cap", "CAP_NET_ADMIN", "five", "grep", "CapEff", "/proc/self/status")
+    assert int(p.stdout.split()[1], 16) >> 12 & 1, p
+    p = rt.run("exec", "five", "nosuch", ok=False)
+    assert p.returncode == 255 and "executable file not found" in p.stderr, p
+    with open(b.dir + "/process.json", "w") as f:
+        json.dump({"args": ["sh", "-c", "echo $B"], "env": ["PATH=/bin", "B=c"], "cwd": "/", "user": {"uid": 0, "gid": 0}}, f)
+    assert rt.run("exec", "-p", b.dir + "/process.json", "five").stdout == "c\n"
+
+
+@case("ps, pause, resume, update, events, features")
+def _():
+    need_root()
+    st = rt.state("five")
+    assert json.loads(rt.run("ps", "-f", "json", "five").stdout) == [st["pid"]]
+    assert "sleep 100" in rt.run("ps", "five").stdout
+    rt.run("pause", "five")
+    assert rt.state("five")["status"] == "paused"
+    p = rt.run("exec", "five", "true", ok=False)
+    assert p.returncode == 255 and "paused" in p.stderr, p
+    p = rt.run("pause", "five", ok=False)
+    assert p.returncode == 1 and "not running" in p.stderr, p
+    rt.run("resume", "five")
+    rt.run("update", "--pids-limit", "33", "five")
+    ev = json.loads(rt.run("events", "--stats", "five").stdout)
+    assert ev["type"] == "stats" and ev["id"] == "five" and ev["data"]["pids"] == {"current": 1, "limit": 33}, ev
+    p = rt.run("update", "--memory", "lots", "five", ok=False)
+    assert p.returncode == 1 and "invalid value for memory: lots" in p.stderr, p
+    rt.run("pause", "five")
+    rt.run("delete", "-f", "five")
+    assert not left_over(rt)
+    f = json.loads(rt.run("features").stdout)
+    assert "time" in f["linux"]["namespaces"] and f["linux"]["seccomp"]["enabled"] and "CAP_BPF" in f["linux"]["capabilities"]
+
+
 @case("--log takes errors as the JSON lines that callers read")
 def _():
     log = b.dir + "/log"
