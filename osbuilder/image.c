@@ -10,9 +10,8 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "hint.h"
+#include "image_write.h"
 #include "initrd.h"
-#include "measure.h"
-#include "output.h"
 #include "pass/pass.h"
 #include "recipe/recipe.h"
 #include "record.h"
@@ -213,50 +212,26 @@ static int make_tree(struct build *b, struct error *err)
 
 static int write_image(struct build *b, struct error *err)
 {
-	const bool dax = b->dax;
 	const uint64_t free_mib =
 		b->p->free_mib < 0 ? b->recipe->free_mib : (uint64_t)b->p->free_mib;
-	const struct writer_ops *w = writer_find(b->m.filesystem);
-	struct writer_params wp = { .epoch = b->p->epoch,
-				    .label = "kata-root",
-				    .compression = b->compression,
-				    .progress = b->p->progress,
-				    .free_bytes = free_mib << 20 };
-	struct disk_params dp = { .dax = dax, .align = b->p->align_mib << 20 };
-	struct writer_result res = { 0 };
-	struct disk_layout l;
+	const struct image_write_params wp = { .tree = b->tree,
+					       .writer = writer_find(b->m.filesystem),
+					       .params = { .epoch = b->p->epoch,
+							   .label = "kata-root",
+							   .compression = b->compression,
+							   .progress = b->p->progress,
+							   .free_bytes = free_mib << 20 },
+					       .dax = b->dax,
+					       .align = b->p->align_mib << 20,
+					       .measure = b->measured ? &b->measure : NULL };
 	int r = output_open(&b->image, b->p->image_out, err);
 
-	progress_begin(b->p->progress, PROGRESS_WRITE, b->p->image_out, 0, 0);
+	b->m.is_initrd = false;
 	if (r == 0)
-		r = w->write(b->tree, &wp, b->image.file.fd, disk_data_offset(dax), &res, err);
-	if (r < 0)
-		return r;
-	progress_end(b->p->progress, PROGRESS_WRITE);
-	progress_begin(b->p->progress, PROGRESS_SEAL, b->p->image_out, 0, 0);
-	dp.part_sizes[0] = res.size;
-	if (b->measured)
-		dp.part_sizes[1] = verity_hash_size(res.size);
-	memcpy(dp.seed, res.seed, sizeof(dp.seed));
-	r = disk_plan(&dp, &l, err);
-	if (r == 0)
-		r = disk_write(b->image.file.fd, &dp, &l, err);
-	/* Only one processor can make a SHA-512; hash tree and the files' own hashes are made beside it. */
-	if (r == 0)
-		r = output_hash_ahead(&b->image, l.parts[0].offset + l.parts[0].size, err);
-	if (r == 0 && b->measured)
-		r = measure_write(&b->measure, b->image.file.fd, &l, res.seed, &b->m.verity, err);
+		r = image_write(&wp, &b->image, &b->m, err);
 	if (r == 0 && !b->sbom)
 		r = sbom_collect(b->tree, &b->sbom, err);
-	if (r < 0)
-		return r;
-	b->m.measured = b->measured;
-	b->m.is_initrd = false;
-	b->m.dax = dax;
-	b->m.n_parts = l.n_parts;
-	memcpy(b->m.parts, l.parts, sizeof(b->m.parts));
-	manifest_set_uuid(&b->m, res.uuid);
-	return output_describe(&b->image, &b->m, err);
+	return r < 0 ? r : output_describe(&b->image, &b->m, err);
 }
 
 static int write_initrd(struct build *b, struct error *err)

@@ -38,19 +38,25 @@ int measure_prepare(struct measure *m, const char *image_path, const char *varia
 	return 0;
 }
 
-int measure_write(struct measure *m, int fd, const struct disk_layout *l,
-		  const uint8_t seed[DISK_SEED_SIZE], struct verity_seal *ret, struct error *err)
+int measure_begin(struct measure *m, int fd, const struct disk_layout *l,
+		  const uint8_t seed[DISK_SEED_SIZE], struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
-	int r;
-
 	if (!m->salt_given) {
-		r = verity_salt_from_seed(seed, DISK_SEED_SIZE, m->salt);
+		int r = verity_salt_from_seed(seed, DISK_SEED_SIZE, m->salt);
+
 		if (r < 0)
 			return error_sys(err, r, "verity: derive the salt");
 		m->salt_len = VERITY_SALT_DERIVED;
 	}
-	r = verity_seal_make(fd, l, m->salt, m->salt_len, ret, err);
+	return verity_seal_begin(fd, l, m->salt, m->salt_len, &m->verity, err);
+}
+
+int measure_write(struct measure *m, const struct disk_layout *l, struct verity_seal *ret,
+		  struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	int r = verity_seal_finish(m->verity, l, m->salt, m->salt_len, ret, err);
+
 	if (r == 0)
 		r = file_out_open(&m->line, AT_FDCWD, m->line_path, 0644, err);
 	if (r < 0)
@@ -75,6 +81,8 @@ int measure_commit(struct measure *m, struct error *err)
 
 void measure_release(struct measure *m)
 {
+	verity_free(m->verity);
+	m->verity = NULL;
 	file_out_release(&m->line);
 	free(m->line_path);
 	m->line_path = NULL;

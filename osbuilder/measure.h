@@ -14,7 +14,8 @@
 struct measure {
 	uint8_t salt[VERITY_SALT_MAX];
 	size_t salt_len;
-	bool salt_given; /* else it is derived from the writer's seed */
+	bool salt_given;       /* else it is derived from the writer's seed */
+	struct verity *verity; /* the hash tree while it is made */
 	struct file_out line;
 	char *line_path;
 };
@@ -28,9 +29,12 @@ struct measure {
 /* Checks and keeps the salt (hex; NULL: derived) and the name. -EINVAL. Nothing is written yet. */
 int measure_prepare(struct measure *m, const char *image_path, const char *variant,
 		    const char *salt_hex, struct error *err);
-/* Writes the hash partition of the laid out image and the line. */
-int measure_write(struct measure *m, int fd, const struct disk_layout *l,
-		  const uint8_t seed[DISK_SEED_SIZE], struct verity_seal *ret, struct error *err);
+/* The layout is known: m->verity can be given the data of partition 1 from now on (verity_add()). */
+int measure_begin(struct measure *m, int fd, const struct disk_layout *l,
+		  const uint8_t seed[DISK_SEED_SIZE], struct error *err);
+/* Partition 1 is in the file. Writes the hash partition and the line. */
+int measure_write(struct measure *m, const struct disk_layout *l, struct verity_seal *ret,
+		  struct error *err);
 /* An old line goes before the image is replaced, the new one comes after it. */
 int measure_retract(struct measure *m, struct error *err);
 int measure_commit(struct measure *m, struct error *err);

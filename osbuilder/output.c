@@ -92,7 +92,7 @@ static void hash_free(struct hash_thread *h)
 	free(h);
 }
 
-int output_hash_ahead(struct output *o, uint64_t upto, struct error *err)
+int output_hash_begin(struct output *o, struct error *err)
 {
 	struct hash_thread *h = new0(struct hash_thread);
 
@@ -100,10 +100,31 @@ int output_hash_ahead(struct output *o, uint64_t upto, struct error *err)
 		return error_oom(err);
 	o->hash = h;
 	h->fd = o->file.fd;
-	h->upto = upto;
-	if (sha_begin(&h->sha, SHA_KIND_512) < 0)
-		return error_set(err, -EIO, "libcrypto has no SHA-512");
-	h->running = upto && pthread_create(&h->id, NULL, hash_run, h) == 0;
+	return sha_begin(&h->sha, SHA_KIND_512) < 0
+		       ? error_set(err, -EIO, "libcrypto has no SHA-512")
+		       : 0;
+}
+
+int output_hash_add(struct output *o, uint64_t offset, const uint8_t *data, size_t len,
+		    struct error *err)
+{
+	struct hash_thread *h = o->hash;
+	int r = hash_upto(h, offset, err);
+
+	if (r == 0 && sha_update(&h->sha, data, len) < 0)
+		r = error_set(err, -EIO, "libcrypto failed to hash");
+	h->done = offset + len;
+	return r;
+}
+
+int output_hash_ahead(struct output *o, uint64_t upto, struct error *err)
+{
+	int r = output_hash_begin(o, err);
+
+	if (r < 0)
+		return r;
+	o->hash->upto = upto;
+	o->hash->running = pthread_create(&o->hash->id, NULL, hash_run, o->hash) == 0;
 	return 0;
 }
 
@@ -112,7 +133,7 @@ static int hash_finish(struct output *o, uint64_t size, char hex[SHA_HEX_MAX], s
 {
 	uint8_t digest[SHA_SIZE_MAX];
 	struct hash_thread *h;
-	int r = o->hash ? 0 : output_hash_ahead(o, 0, err);
+	int r = o->hash ? 0 : output_hash_begin(o, err);
 
 	if (r < 0)
 		return r;

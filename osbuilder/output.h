@@ -11,7 +11,7 @@ struct output {
 	struct file_out file, manifest;
 	const char *path;
 	char *manifest_path;
-	struct hash_thread *hash;   /* SHA-512 of the beginning, from output_hash_ahead() on */
+	struct hash_thread *hash;   /* SHA-512 of the beginning, from output_hash_begin() on */
 	uint64_t size, sha512_size; /* these three: once described */
 	char sha512[2 * SHA_SIZE_512 + 1];
 };
@@ -23,8 +23,15 @@ struct output {
 /* path must outlive it. */
 int output_open(struct output *o, const char *path, struct error *err);
 /*
- * Starts hashing the first `upto` bytes in a thread. They must not change any more; what is behind them may still be written. Without a
- * thread to be had output_describe() does it.
+ * The SHA-512 may be made while the file is written; output_describe() hashes what is left. Bytes are added in ascending order, and what
+ * lies before them and was not added must be in the file by then.
+ */
+int output_hash_begin(struct output *o, struct error *err);
+int output_hash_add(struct output *o, uint64_t offset, const uint8_t *data, size_t len,
+		    struct error *err);
+/*
+ * Starts hashing the first `upto` bytes in a thread, instead of that. They must not change any more; what is behind them may still be
+ * written. Without a thread to be had output_describe() does it.
  */
 int output_hash_ahead(struct output *o, uint64_t upto, struct error *err);
 /* Fills in size and hash of the finished file and writes its manifest. */

@@ -9,13 +9,11 @@
 #include "base/fd.h"
 #include "image.h"
 #include "image_read.h"
+#include "image_write.h"
 #include "initrd.h"
-#include "measure.h"
-#include "output.h"
 #include "pass/pass.h"
 #include "sbom.h"
 #include "writer/le.h"
-#include "writer/writer.h"
 
 #define SUMMARY_MAX (1u << 20)
 /* struct ext4_super_block (fs/ext4/ext4.h): s_free_blocks_count_lo, s_log_block_size, s_volume_name, ..._hi. */
@@ -170,48 +168,23 @@ static uint64_t alignment(const struct seal *s)
 	return size % align == 0 ? 0 : size & (~size + 1);
 }
 
-/* The file system or archive is written. */
-static void begin_seal(struct seal *s)
-{
-	progress_end(s->p->progress, PROGRESS_WRITE);
-	progress_begin(s->p->progress, PROGRESS_SEAL, s->out.path, 0, 0);
-}
-
 static int write_disk(struct seal *s, struct error *err)
 {
-	const struct writer_ops *w = writer_find(s->m.filesystem);
-	struct writer_params wp = { .epoch = s->m.epoch,
-				    .label = s->label,
-				    .compression = s->compression,
-				    .progress = s->p->progress,
-				    .free_bytes = s->free_bytes };
-	struct disk_params dp = { .dax = s->source.dax, .align = alignment(s) };
-	struct writer_result res = { 0 };
-	struct disk_layout l;
-	int fd = s->out.file.fd, r;
+	const struct image_write_params wp = { .tree = s->tree,
+					       .writer = writer_find(s->m.filesystem),
+					       .params = { .epoch = s->m.epoch,
+							   .label = s->label,
+							   .compression = s->compression,
+							   .progress = s->p->progress,
+							   .free_bytes = s->free_bytes },
+					       .dax = s->source.dax,
+					       .align = alignment(s),
+					       .measure = s->m.measured ? &s->measure : NULL };
 
-	if (!w)
+	if (!wp.writer)
 		return error_set(err, -ENOTSUP, "there is no writer for its file system '%s'",
 				 s->m.filesystem);
-	r = w->write(s->tree, &wp, fd, disk_data_offset(dp.dax), &res, err);
-	if (r < 0)
-		return r;
-	begin_seal(s);
-	dp.part_sizes[0] = res.size;
-	if (s->m.measured)
-		dp.part_sizes[1] = verity_hash_size(res.size);
-	memcpy(dp.seed, res.seed, sizeof(dp.seed));
-	r = disk_plan(&dp, &l, err);
-	if (r == 0)
-		r = disk_write(fd, &dp, &l, err);
-	if (r == 0 && s->m.measured)
-		r = measure_write(&s->measure, fd, &l, res.seed, &s->m.verity, err);
-	if (r < 0)
-		return r;
-	s->m.n_parts = l.n_parts;
-	memcpy(s->m.parts, l.parts, sizeof(s->m.parts));
-	manifest_set_uuid(&s->m, res.uuid);
-	return 0;
+	return image_write(&wp, &s->out, &s->m, err);
 }
 
 static int write_initrd(struct seal *s, struct error *err)
@@ -221,11 +194,14 @@ static int write_initrd(struct seal *s, struct error *err)
 				    .progress = s->p->progress };
 	int r = initrd_compression(s->image_fd, &ip.compression, err);
 
+	progress_begin(s->p->progress, PROGRESS_WRITE, s->out.path, 0, 0);
 	if (r == 0)
 		r = initrd_write(s->tree, &ip, s->out.file.fd, err);
-	if (r == 0)
-		begin_seal(s);
-	return r;
+	if (r < 0)
+		return r;
+	progress_end(s->p->progress, PROGRESS_WRITE);
+	progress_begin(s->p->progress, PROGRESS_SEAL, s->out.path, 0, 0);
+	return 0;
 }
 
 /* A measured image has its line beside it; another name for it would leave that one wrong. */
@@ -314,7 +290,6 @@ int image_seal(const struct image_seal_params *p, struct error *err)
 		r = put_agent(&s, err);
 	if (r == 0)
 		r = output_open(&s.out, out, err);
-	progress_begin(p->progress, PROGRESS_WRITE, out, 0, 0);
 	if (r == 0)
 		r = s.m.is_initrd ? write_initrd(&s, err) : write_disk(&s, err);
 	if (r == 0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library of all parts (the engine links it too), the program, and the image targets.
 OSBUILDER_SRCS := $(OSB_TREE_SRCS) $(OSB_SOURCE_SRCS) $(OSB_PASS_SRCS) $(OSB_RECIPE_SRCS) $(OSB_WRITER_SRCS) \
-	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/agent_file.c osbuilder/check.c osbuilder/image.c osbuilder/initrd.c osbuilder/progress.c osbuilder/record.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
+	$(OSB_DISK_SRCS) osbuilder/manifest.c osbuilder/agent_file.c osbuilder/check.c osbuilder/image.c osbuilder/image_write.c osbuilder/initrd.c osbuilder/progress.c osbuilder/record.c osbuilder/recipe_lock.c osbuilder/sbom.c osbuilder/sbom_out.c osbuilder/measure.c osbuilder/verify.c
 # What a program that links libosbuilder, libcodec and libbase needs. libarchive is loaded when it is used (compat/la_lib.h).
 OSBUILDER_LDLIBS := -lelf $(OSB_WRITER_LDLIBS) -ljansson -lcrypto
 $(eval $(call lib,osbuilder,$(OSBUILDER_SRCS)))

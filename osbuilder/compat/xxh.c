@@ -21,6 +21,11 @@ int xxh_new(struct xxh **ret)
 	return 0;
 }
 
+void xxh_reset(struct xxh *x)
+{
+	XXH3_128bits_reset(state(x));
+}
+
 void xxh_free(struct xxh *x)
 {
 	XXH3_freeState(state(x));

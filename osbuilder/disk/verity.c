@@ -82,15 +82,15 @@ static uint64_t run_of(int fd, uint64_t at, uint64_t n, bool *hole)
 	return ((uint64_t)stop - at + VERITY_BLOCK - 1) / VERITY_BLOCK;
 }
 
-static int hash_run(struct sha256_multi *m, const struct share *s, uint8_t *buf, uint64_t at,
-		    uint64_t blocks, const uint8_t *zero, uint8_t *out)
+static int hash_run(struct sha256_multi *m, int fd, uint8_t *buf, uint64_t at, uint64_t blocks,
+		    const uint8_t *zero, uint8_t *out)
 {
 	int r = 0;
 
 	while (r == 0 && blocks) {
 		size_t n = (size_t)MIN(blocks, (uint64_t)READ_SIZE / VERITY_BLOCK);
 
-		r = fd_pread_full(s->fd, buf, n * VERITY_BLOCK, (off_t)at);
+		r = fd_pread_full(fd, buf, n * VERITY_BLOCK, (off_t)at);
 		if (r == 0)
 			r = hash_piece(m, buf, n, zero, out);
 		at += n * VERITY_BLOCK;
@@ -100,29 +100,48 @@ static int hash_run(struct sha256_multi *m, const struct share *s, uint8_t *buf,
 	return r;
 }
 
-static int hash_share(struct share *s, struct error *err)
+/* What hashes blocks: one thread's. */
+struct hasher {
+	struct sha256_multi *m;
+	uint8_t *buf; /* READ_SIZE */
+	uint8_t zero[VERITY_DIGEST];
+};
+
+static void hasher_release(struct hasher *h)
 {
-	_cleanup_sha256_multi_ struct sha256_multi *m = NULL;
-	_cleanup_free_ uint8_t *buf = calloc(1, READ_SIZE);
-	uint8_t zero[VERITY_DIGEST], *out = s->out;
+	sha256_multi_free(h->m);
+	free(h->buf);
+}
+
+static int hasher_init(struct hasher *h, const struct verity_params *p, struct error *err)
+{
 	int r;
 
-	if (!buf)
+	h->buf = calloc(1, READ_SIZE);
+	if (!h->buf)
 		return error_oom(err);
-	r = sha256_multi_new(SHA256_MULTI_AUTO, s->p->salt, s->p->salt_len, &m, err);
+	r = sha256_multi_new(SHA256_MULTI_AUTO, p->salt, p->salt_len, &h->m, err);
 	if (r < 0)
 		return r;
-	r = sha256_multi_hash(m, buf, 1, zero);
+	r = sha256_multi_hash(h->m, h->buf, 1, h->zero);
 	if (r < 0)
 		return error_sys(err, r, "verity: hash a block");
-	for (uint64_t i = s->first; i < s->end;) {
-		uint64_t at = s->p->data_offset + i * VERITY_BLOCK, n;
-		bool hole;
+	return 0;
+}
 
-		n = run_of(s->fd, at, s->end - i, &hole);
+/* Blocks `first` to `end` of the data, out of the file. */
+static int hash_blocks(struct hasher *h, int fd, const struct verity_params *p, uint64_t first,
+		       uint64_t end, uint8_t *out, struct error *err)
+{
+	for (uint64_t i = first; i < end;) {
+		uint64_t at = p->data_offset + i * VERITY_BLOCK, n;
+		bool hole;
+		int r;
+
+		n = run_of(fd, at, end - i, &hole);
 		for (uint64_t k = 0; hole && k < n; k++)
-			memcpy(out + k * VERITY_DIGEST, zero, VERITY_DIGEST);
-		r = hole ? 0 : hash_run(m, s, buf, at, n, zero, out);
+			memcpy(out + k * VERITY_DIGEST, h->zero, VERITY_DIGEST);
+		r = hole ? 0 : hash_run(h->m, fd, h->buf, at, n, h->zero, out);
 		if (r < 0)
 			return error_sys(err, r, "verity: hash data at byte %llu",
 					 (unsigned long long)at);
@@ -130,6 +149,14 @@ static int hash_share(struct share *s, struct error *err)
 		out += n * VERITY_DIGEST;
 	}
 	return 0;
+}
+
+static int hash_share(struct share *s, struct error *err)
+{
+	_cleanup_(hasher_release) struct hasher h = { 0 };
+	int r = hasher_init(&h, s->p, err);
+
+	return r < 0 ? r : hash_blocks(&h, s->fd, s->p, s->first, s->end, s->out, err);
 }
 
 static void *share_run(void *arg)
@@ -140,11 +167,12 @@ static void *share_run(void *arg)
 	return NULL;
 }
 
-/* Digests of all data blocks, one after the other. */
-static int hash_data(int fd, const struct verity_params *p, uint8_t *out, struct error *err)
+/* Digests of the data blocks from `from` on, one after the other; `out` is that of block 0. */
+static int hash_data(int fd, const struct verity_params *p, uint64_t from, uint8_t *out,
+		     struct error *err)
 {
 	struct share shares[VERITY_THREADS_MAX];
-	uint64_t blocks = p->data_size / VERITY_BLOCK;
+	uint64_t blocks = p->data_size / VERITY_BLOCK - from;
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t n = cpus > 0 ? (uint64_t)cpus : 1;
 	struct stat st;
@@ -158,14 +186,15 @@ static int hash_data(int fd, const struct verity_params *p, uint8_t *out, struct
 				 "verity: the file ends at byte %llu, the data at %llu",
 				 (unsigned long long)st.st_size,
 				 (unsigned long long)(p->data_offset + p->data_size));
-	n = MIN(n, p->data_size / THREAD_MIN + 1);
+	n = MIN(n, blocks * VERITY_BLOCK / THREAD_MIN + 1);
 	n = MIN(n, (uint64_t)VERITY_THREADS_MAX);
 	for (uint64_t i = 0; i < n; i++) {
 		struct share *s = &shares[i];
 
-		*s = (struct share){
-			.fd = fd, .p = p, .first = blocks * i / n, .end = blocks * (i + 1) / n
-		};
+		*s = (struct share){ .fd = fd,
+				     .p = p,
+				     .first = from + blocks * i / n,
+				     .end = from + blocks * (i + 1) / n };
 		s->out = out + s->first * VERITY_DIGEST;
 		/* The last share is this thread's; one that cannot be started is done here, too. */
 		s->threaded = i + 1 < n && pthread_create(&s->id, NULL, share_run, s) == 0;
@@ -194,39 +223,85 @@ static int check_params(const struct verity_params *p, struct error *err)
 	return 0;
 }
 
-int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGEST],
-		 struct error *err)
+struct verity {
+	int fd;
+	struct verity_params p;
+	uint8_t salt[VERITY_SALT_MAX];
+	struct hasher h;
+	uint64_t done;	/* blocks */
+	uint8_t *level; /* digests of the data, with zeros up to whole blocks */
+};
+
+void verity_free(struct verity *v)
 {
-	_cleanup_sha256_multi_ struct sha256_multi *m = NULL;
-	uint64_t n = blocks_over(p->data_size / VERITY_BLOCK);
-	uint64_t at = p->hash_offset + verity_hash_size(p->data_size);
-	_cleanup_free_ uint8_t *level = NULL;
+	if (!v)
+		return;
+	hasher_release(&v->h);
+	free(v->level);
+	free(v);
+}
+
+int verity_begin(int fd, const struct verity_params *p, struct verity **ret, struct error *err)
+{
+	_cleanup_verity_ struct verity *v = NULL;
 	int r = check_params(p, err);
 
 	if (r < 0)
 		return r;
-	r = sha256_multi_new(SHA256_MULTI_AUTO, p->salt, p->salt_len, &m, err);
-	if (r < 0)
-		return r;
-	level = calloc(n, VERITY_BLOCK);
-	if (!level)
+	v = new0(struct verity);
+	if (!v)
 		return error_oom(err);
-	r = hash_data(fd, p, level, err);
+	v->fd = fd;
+	v->p = *p;
+	if (p->salt_len)
+		memcpy(v->salt, p->salt, p->salt_len);
+	v->p.salt = v->salt;
+	v->level = calloc(blocks_over(p->data_size / VERITY_BLOCK), VERITY_BLOCK);
+	if (!v->level)
+		return error_oom(err);
+	r = hasher_init(&v->h, &v->p, err);
 	if (r < 0)
 		return r;
-	/* One block needs no tree: its digest is the root. */
-	if (p->data_size == VERITY_BLOCK) {
-		memcpy(root, level, VERITY_DIGEST);
-		return 0;
-	}
-	/* Each level is written below the one before, and hashed in place into the next. */
+	*ret = steal_ptr(v);
+	return 0;
+}
+
+int verity_add(struct verity *v, uint64_t offset, const uint8_t *data, size_t len,
+	       struct error *err)
+{
+	const uint64_t first = (offset - v->p.data_offset) / VERITY_BLOCK, n = len / VERITY_BLOCK;
+	int r;
+
+	if (offset < v->p.data_offset + v->done * VERITY_BLOCK ||
+	    (offset - v->p.data_offset) % VERITY_BLOCK || len % VERITY_BLOCK ||
+	    len > v->p.data_size || offset - v->p.data_offset > v->p.data_size - len)
+		return error_set(err, -EINVAL,
+				 "verity: %zu bytes at byte %llu are not the next blocks", len,
+				 (unsigned long long)offset);
+	r = hash_blocks(&v->h, v->fd, &v->p, v->done, first, v->level + v->done * VERITY_DIGEST,
+			err);
+	if (r < 0)
+		return r;
+	r = hash_piece(v->h.m, data, n, v->h.zero, v->level + first * VERITY_DIGEST);
+	v->done = first + n;
+	return r < 0 ? error_sys(err, r, "verity: hash data") : 0;
+}
+
+/* Each level is written below the one before, and hashed in place into the next. */
+static int write_levels(struct verity *v, uint8_t root[VERITY_DIGEST], struct error *err)
+{
+	uint64_t n = blocks_over(v->p.data_size / VERITY_BLOCK);
+	uint64_t at = v->p.hash_offset + verity_hash_size(v->p.data_size);
+	uint8_t *level = v->level;
+	int r;
+
 	for (;;) {
 		uint64_t up = blocks_over(n);
 
 		at -= n * VERITY_BLOCK;
-		r = fd_pwrite_full(fd, level, n * VERITY_BLOCK, (off_t)at);
+		r = fd_pwrite_full(v->fd, level, n * VERITY_BLOCK, (off_t)at);
 		if (r == 0)
-			r = sha256_multi_hash(m, level, n, level);
+			r = sha256_multi_hash(v->h.m, level, n, level);
 		if (r < 0)
 			return error_sys(err, r, "verity: write the hash tree");
 		if (n == 1)
@@ -236,6 +311,29 @@ int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGE
 	}
 	memcpy(root, level, VERITY_DIGEST);
 	return 0;
+}
+
+int verity_finish(struct verity *v, uint8_t root[VERITY_DIGEST], struct error *err)
+{
+	int r = hash_data(v->fd, &v->p, v->done, v->level, err);
+
+	if (r < 0)
+		return r;
+	v->done = v->p.data_size / VERITY_BLOCK;
+	/* One block needs no tree: its digest is the root. */
+	if (v->done > 1)
+		return write_levels(v, root, err);
+	memcpy(root, v->level, VERITY_DIGEST);
+	return 0;
+}
+
+int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGEST],
+		 struct error *err)
+{
+	_cleanup_verity_ struct verity *v = NULL;
+	int r = verity_begin(fd, p, &v, err);
+
+	return r < 0 ? r : verity_finish(v, root, err);
 }
 
 /* Where each level lies in the tree; level 0 holds the data's digests. */
@@ -319,7 +417,7 @@ int verity_check(int fd, const struct verity_params *p, const uint8_t root[VERIT
 		return error_sys(err, r, "verity: read the hash tree");
 	r = check_tree(p, &l, tree, digests, root, bad, err);
 	if (r == 0)
-		r = hash_data(fd, p, digests, err);
+		r = hash_data(fd, p, 0, digests, err);
 	if (r < 0)
 		return r;
 	k = first_difference(digests, l.n ? tree + l.first[0] * VERITY_BLOCK : root, n);

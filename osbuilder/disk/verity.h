@@ -37,6 +37,24 @@ uint64_t verity_hash_size(uint64_t data_size);
 int verity_write(int fd, const struct verity_params *p, uint8_t root[VERITY_DIGEST],
 		 struct error *err);
 
+/*
+ * The same while the data is being written. Data is added in ascending order; what is passed over is read from the file, and what is
+ * behind the last of it in verity_finish(), so it must be there then. Adding nothing at all is verity_write().
+ */
+struct verity;
+int verity_begin(int fd, const struct verity_params *p, struct verity **ret, struct error *err);
+/* `len` bytes that have, or will have, their place at `offset` of the file: whole blocks of the data (-EINVAL). */
+int verity_add(struct verity *v, uint64_t offset, const uint8_t *data, size_t len,
+	       struct error *err);
+/* Writes the tree. */
+int verity_finish(struct verity *v, uint8_t root[VERITY_DIGEST], struct error *err);
+void verity_free(struct verity *v);
+static inline void verity_freep(struct verity **v)
+{
+	verity_free(*v);
+}
+#define _cleanup_verity_ _cleanup_(verity_freep)
+
 /* A block that is not what its hash says: of the data (partition 1 of an image) or of the tree (partition 2). */
 struct verity_bad {
 	unsigned partition;	/* 1 or 2 */

@@ -193,29 +193,35 @@ int verity_salt_from_seed(const uint8_t *seed, size_t len, uint8_t ret[VERITY_SA
 	return r;
 }
 
-int verity_seal_make(int fd, const struct disk_layout *l, const uint8_t *salt, size_t salt_len,
-		     struct verity_seal *ret, struct error *err)
+int verity_seal_begin(int fd, const struct disk_layout *l, const uint8_t *salt, size_t salt_len,
+		      struct verity **ret, struct error *err)
 {
-	char root_hex[2 * VERITY_DIGEST + 1], salt_hex[VERITY_SALT_HEX + 1] = "-";
-	struct verity_params p = { .data_offset = l->parts[0].offset,
-				   .data_size = l->parts[0].size,
-				   .hash_offset = l->parts[1].offset,
-				   .salt = salt,
-				   .salt_len = salt_len };
-	uint8_t root[VERITY_DIGEST];
-	int r;
+	const struct verity_params p = { .data_offset = l->parts[0].offset,
+					 .data_size = l->parts[0].size,
+					 .hash_offset = l->parts[1].offset,
+					 .salt = salt,
+					 .salt_len = salt_len };
 
 	if (l->n_parts != 2 || l->parts[1].size != verity_hash_size(p.data_size))
 		return error_set(err, -EINVAL,
 				 "verity: partition 2 does not have the size of the hash tree");
-	r = verity_write(fd, &p, root, err);
+	return verity_begin(fd, &p, ret, err);
+}
+
+int verity_seal_finish(struct verity *v, const struct disk_layout *l, const uint8_t *salt,
+		       size_t salt_len, struct verity_seal *ret, struct error *err)
+{
+	char root_hex[2 * VERITY_DIGEST + 1], salt_hex[VERITY_SALT_HEX + 1] = "-";
+	uint8_t root[VERITY_DIGEST];
+	int r = verity_finish(v, root, err);
+
 	if (r < 0)
 		return r;
 	hex_encode(root_hex, root, sizeof(root));
 	if (salt_len)
 		hex_encode(salt_hex, salt, (uint32_t)salt_len);
-	return verity_seal_set(ret, root_hex, salt_hex, p.data_size / VERITY_BLOCK, VERITY_BLOCK,
-			       VERITY_BLOCK, err);
+	return verity_seal_set(ret, root_hex, salt_hex, l->parts[0].size / VERITY_BLOCK,
+			       VERITY_BLOCK, VERITY_BLOCK, err);
 }
 
 int verity_seal_check(int fd, const struct disk_extent *parts, unsigned n_parts,

@@ -44,9 +44,14 @@ int verity_seal_fits(const struct verity_seal *s, const struct disk_extent *part
 #define VERITY_SALT_DERIVED 32
 int verity_salt_from_seed(const uint8_t *seed, size_t len, uint8_t ret[VERITY_SALT_DERIVED]);
 
-/* Writes the tree over partition 1 of the layout into its partition 2, and gives the seal. */
-int verity_seal_make(int fd, const struct disk_layout *l, const uint8_t *salt, size_t salt_len,
-		     struct verity_seal *ret, struct error *err);
+/*
+ * The tree over partition 1 of the layout, into its partition 2: begin, verity_add() if the data is at hand, and finish, which gives the
+ * seal.
+ */
+int verity_seal_begin(int fd, const struct disk_layout *l, const uint8_t *salt, size_t salt_len,
+		      struct verity **ret, struct error *err);
+int verity_seal_finish(struct verity *v, const struct disk_layout *l, const uint8_t *salt,
+		       size_t salt_len, struct verity_seal *ret, struct error *err);
 /*
  * Reads both partitions. -EBADMSG and the first bad block when they are not what was sealed; -ENOTSUP for block sizes other than
  * 4096. See verity_check().

@@ -14,7 +14,7 @@
 int layer_spool_init(struct layer_spool *s, struct error *err)
 {
 	s->buf = malloc(SPOOL_BUFFER);
-	return s->buf ? 0 : error_oom(err);
+	return s->buf && xxh_new(&s->fingerprint) == 0 ? 0 : error_oom(err);
 }
 
 int layer_spool_open(struct layer_spool *s, struct error *err)
@@ -37,11 +37,14 @@ void layer_spool_to(struct layer_spool *s, int fd, uint64_t offset)
 	s->size = offset;
 	s->fill = 0;
 	s->failed = false;
+	xxh_reset(s->fingerprint);
 }
 
 void layer_spool_release(struct layer_spool *s)
 {
 	free(s->buf);
+	if (s->fingerprint)
+		xxh_free(s->fingerprint);
 	fd_close(s->own_fd);
 	sha_release(&s->sha1);
 	sha_release(&s->sha256);
@@ -55,6 +58,7 @@ int layer_spool_flush(struct layer_spool *s, struct error *err)
 	s->failed = r < 0;
 	if (r < 0)
 		return error_sys(err, r, "cannot write the unpacked content");
+	xxh_add(s->fingerprint, s->buf, s->fill);
 	s->size += s->fill;
 	s->fill = 0;
 	return 0;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "codec/sha.h"
 #include "compat/la.h"
+#include "compat/xxh.h"
 #include "tree/tree.h"
 
 /*
@@ -25,6 +26,7 @@ struct layer_spool {
 	uint64_t start; /* where the content begins that is being written */
 	bool failed;	/* the file could not be written: another place may do */
 	struct sha sha1, sha256;
+	struct xxh *fingerprint; /* of what was written since layer_spool_to() */
 };
 #define LAYER_SPOOL_INIT                                                     \
 	{                                                                    \

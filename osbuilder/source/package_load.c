@@ -87,7 +87,7 @@ static int unpack_to_cache(struct pool *p, struct job *j, const struct store_map
 		layer_release(&j->layer);
 		return r;
 	}
-	j->made = unpacked_finish(&out, j->p->sha256, &j->layer, spool->size, &j->info, &j->fd,
+	j->made = unpacked_finish(&out, j->p->sha256, &j->layer, spool, &j->info, &j->fd,
 				  &ignored) == 0;
 	return 0;
 }

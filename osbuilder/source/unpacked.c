@@ -109,6 +109,27 @@ struct checker {
 	uint8_t *buf;
 };
 
+/* -EBADMSG when what lies up to `end` is not what it was. */
+static int check_fingerprint(struct checker *c, struct xxh *x, uint64_t end,
+			     const uint8_t want[XXH_SIZE], struct error *err)
+{
+	uint8_t have[XXH_SIZE];
+
+	for (uint64_t at = UNPACKED_HEADER; at < end;) {
+		size_t n = (size_t)MIN(end - at, (uint64_t)READ_CHUNK);
+		int r = fd_pread_full(c->fd, c->buf, n, (off_t)at);
+
+		if (r < 0)
+			return error_sys(err, r == -ENODATA ? -EBADMSG : r, "cannot read it");
+		xxh_add(x, c->buf, n);
+		at += n;
+	}
+	xxh_get(x, have);
+	return memcmp(have, want, XXH_SIZE) == 0
+		       ? 0
+		       : error_set(err, -EBADMSG, "its contents do not have their fingerprint");
+}
+
 /* Both hashes, or SHA-256 alone. */
 static int hash_content(struct checker *c, const struct blob *b, uint8_t *one, uint8_t *two,
 			struct error *err)
@@ -145,22 +166,31 @@ static int check_content(struct checker *c, const struct layer_entry *d, struct 
 	return 0;
 }
 
-static int check_contents(int fd, struct layer *l, struct error *err)
+/* A fingerprint takes a tenth of what the hashes take; these then say which content it is. */
+static int check_contents(int fd, struct layer *l, uint64_t end, const uint8_t want[XXH_SIZE],
+			  struct error *err)
 {
 	_cleanup_free_ uint8_t *buf = malloc(READ_CHUNK);
 	struct checker c = { fd, SHA_INIT, SHA_INIT, buf };
-	int r = buf ? 0 : error_oom(err);
+	struct xxh *x = NULL;
+	int r = buf && xxh_new(&x) == 0 ? 0 : error_oom(err);
+	bool bad;
 
-	for (size_t i = 0; r == 0 && i < l->n; i++) {
+	r = r < 0 ? r : check_fingerprint(&c, x, end, want, err);
+	bad = r == -EBADMSG;
+	for (size_t i = 0; (r == 0 || bad) && i < l->n; i++) {
 		struct layer_entry *d = &l->v[i];
 
 		if (!d->content.has_sums)
 			continue;
-		r = check_content(&c, d, err);
+		if (bad && check_content(&c, d, err) < 0)
+			break;
 		if (d->content.kind == BLOB_FD)
 			d->content.fd = fd;
 	}
 	sha_release(&c.sha256);
+	if (x)
+		xxh_free(x);
 	return r;
 }
 
@@ -168,6 +198,7 @@ int unpacked_read(const struct unpacked *u, const char *sha256, struct layer *l,
 		  struct source_package_info *info, int *ret_fd, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf index = STRBUF_INIT;
+	uint8_t fingerprint[XXH_SIZE] = { 0 };
 	char name[NAME_MAX_LEN];
 	_cleanup_fd_ int fd = -1;
 	uint64_t end = 0;
@@ -181,9 +212,9 @@ int unpacked_read(const struct unpacked *u, const char *sha256, struct layer *l,
 		return error_sys(err, -errno, "unpacked package");
 	r = read_index(fd, sha256, &index, &end, err);
 	if (r == 0)
-		r = unpacked_index_parse(index.buf, index.len, end, l, info, err);
+		r = unpacked_index_parse(index.buf, index.len, end, l, info, fingerprint, err);
 	if (r == 0)
-		r = check_contents(fd, l, err);
+		r = check_contents(fd, l, end, fingerprint, err);
 	if (r < 0) {
 		layer_release(l);
 		return r;
@@ -232,15 +263,18 @@ static int add_sums(int fd, struct layer *l, struct error *err)
 	return r;
 }
 
-int unpacked_finish(struct file_out *o, const char *sha256, struct layer *l, uint64_t end,
-		    const struct source_package_info *info, int *ret_fd, struct error *err)
+int unpacked_finish(struct file_out *o, const char *sha256, struct layer *l,
+		    const struct layer_spool *spool, const struct source_package_info *info,
+		    int *ret_fd, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf index = STRBUF_INIT;
-	uint8_t h[UNPACKED_HEADER] = MAGIC, sum[SHA_SIZE_MAX];
+	uint8_t h[UNPACKED_HEADER] = MAGIC, sum[SHA_SIZE_MAX], fingerprint[XXH_SIZE];
+	const uint64_t end = spool->size;
 	int r = add_sums(o->fd, l, err);
 
+	xxh_get(spool->fingerprint, fingerprint);
 	if (r == 0)
-		r = unpacked_index_make(l, info, &index, err);
+		r = unpacked_index_make(l, info, fingerprint, &index, err);
 	if (r == 0) {
 		le_put32(h + 8, UNPACKED_VERSION);
 		le_put64(h + 16, end);

@@ -24,14 +24,15 @@
  * Numbers are little-endian. Index: name, version and architecture of the package, the number of entries (8 bytes), then each entry in
  * the archive's order: mode, owner, group, nanoseconds, major and minor number (4 bytes each); seconds, size, offset (8 each); flags
  * (4: UNPACKED_*); path; link target when there is one; names of user and group when the package has no numbers; SHA-1 and SHA-256 of the content of a regular file; number of extended
- * attributes (4), and name and value of each. Strings and values are 4 bytes of length, the bytes and a NUL.
+ * attributes (4), and name and value of each; at last the fingerprint (compat/xxh.h) of all contents together. Strings and values are 4 bytes of length, the bytes and a NUL.
  *
- * A file appears by rename when it is complete, and is never changed. It is not trusted: the index must have its hash, every name and
- * number is checked as in an archive, and every content must have its SHA-256, the one that the bill of materials will say, before
- * anything of it is used. What is damaged (-EBADMSG) is made again from the package file.
+ * A file appears by rename when it is complete, and is never changed. It may be damaged: the index must have its hash, every name and
+ * number is checked as in an archive, and the contents must have their fingerprint before anything of them is used. What is damaged
+ * (-EBADMSG) is made again from the package file. Against somebody who writes here on purpose neither the hash nor the fingerprint
+ * helps, because both lie beside what they are of: a cache belongs to those who may decide what is built from it.
  */
 
-#define UNPACKED_VERSION     1u
+#define UNPACKED_VERSION     2u
 #define UNPACKED_HEADER	     64u
 #define UNPACKED_INDEX_MAX   (UINT64_C(256) << 20) /* bytes */
 #define UNPACKED_OWNER_MAX   255u		   /* bytes of a user's or group's name */
@@ -69,19 +70,21 @@ int unpacked_read(const struct unpacked *u, const char *sha256, struct layer *l,
 int unpacked_create(const struct unpacked *u, const char *sha256, struct file_out *ret,
 		    struct error *err);
 /*
- * Sums up contents that have no sums, adds the index behind the contents, which end at `end`, and gives the file its name. *ret_fd is the file, which has the contents even
+ * Sums up contents that have no sums, adds the index behind what was written through the spool, and gives the file its name. *ret_fd is the file, which has the contents even
  * when this fails, with -1 for a failed descriptor only.
  */
-int unpacked_finish(struct file_out *o, const char *sha256, struct layer *l, uint64_t end,
-		    const struct source_package_info *info, int *ret_fd, struct error *err);
+int unpacked_finish(struct file_out *o, const char *sha256, struct layer *l,
+		    const struct layer_spool *spool, const struct source_package_info *info,
+		    int *ret_fd, struct error *err);
 
 /* Removes what was not used for longest until at most `keep` bytes are left, and old temporary files. */
 void unpacked_prune(const struct unpacked *u, uint64_t keep);
 
 /* The index as bytes, and back (strings are copied). `end`: where the contents end. Contents get no descriptor. For unpacked.c and tests. */
 int unpacked_index_make(const struct layer *l, const struct source_package_info *info,
-			struct strbuf *out, struct error *err);
+			const uint8_t fingerprint[XXH_SIZE], struct strbuf *out, struct error *err);
 int unpacked_index_parse(const void *data, size_t len, uint64_t end, struct layer *l,
-			 struct source_package_info *info, struct error *err);
+			 struct source_package_info *info, uint8_t fingerprint[XXH_SIZE],
+			 struct error *err);
 
 #endif

@@ -84,7 +84,7 @@ static int put_entry(struct strbuf *b, const struct layer_entry *d)
 }
 
 int unpacked_index_make(const struct layer *l, const struct source_package_info *info,
-			struct strbuf *out, struct error *err)
+			const uint8_t fingerprint[XXH_SIZE], struct strbuf *out, struct error *err)
 {
 	int r = put_string(out, info->name);
 
@@ -93,6 +93,7 @@ int unpacked_index_make(const struct layer *l, const struct source_package_info 
 	r |= put64(out, l->n);
 	for (size_t i = 0; i < l->n; i++)
 		r |= put_entry(out, &l->v[i]);
+	r |= strbuf_add(out, fingerprint, XXH_SIZE);
 	if (r)
 		return error_oom(err);
 	return out->len > UNPACKED_INDEX_MAX ? error_set(err, -EFBIG, "the index is too large") : 0;
@@ -271,10 +272,12 @@ static int take_entry(struct cursor *c, struct layer *l, uint64_t end, struct er
 #define ENTRY_MIN 61u /* bytes of an entry with an empty path and nothing else */
 
 int unpacked_index_parse(const void *data, size_t len, uint64_t end, struct layer *l,
-			 struct source_package_info *info, struct error *err)
+			 struct source_package_info *info, uint8_t fingerprint[XXH_SIZE],
+			 struct error *err)
 {
 	const char *copy = arena_memdup0(&l->arena, data, len);
 	struct cursor c = { .p = (const uint8_t *)copy };
+	const uint8_t *last;
 	uint64_t n;
 	int r;
 
@@ -291,5 +294,10 @@ int unpacked_index_parse(const void *data, size_t len, uint64_t end, struct laye
 		return error_oom(err);
 	for (uint64_t i = 0; r == 0 && i < n; i++)
 		r = take_entry(&c, l, end, err);
-	return r == 0 && c.p != c.end ? damaged(err) : r;
+	last = r < 0 ? NULL : take(&c, XXH_SIZE);
+	if (r == 0 && (!last || c.p != c.end))
+		return damaged(err);
+	if (last)
+		memcpy(fingerprint, last, XXH_SIZE);
+	return r;
 }

@@ -7,41 +7,60 @@
 #include <stdbool.h>
 #include "base/alloc.h"
 
-struct behind {
-	pthread_t id;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	behind_fn fn;
-	void *data;
-	/* Under the lock. */
-	bool full, stop; /* `buf` is to be written; the thread is to end */
+struct slot {
 	uint8_t *buf;
 	size_t len;
 	uint64_t pos;
+};
+
+struct taker {
+	struct behind *b;
+	behind_fn fn;
+	pthread_t id;
+	bool started;
+	pthread_cond_t work; /* something was given, or stop */
+	uint64_t taken;	     /* buffers, under the lock */
+};
+
+struct behind {
+	pthread_mutex_t lock;
+	pthread_cond_t room; /* a taker has finished a buffer */
+	void *data;
+	struct taker takers[BEHIND_THREADS_MAX];
+	unsigned n_takers, n_slots;
+	struct slot slots[BEHIND_SPARE_MAX]; /* buffer k is in slot k % n_slots */
+	/* Under the lock. */
+	uint64_t given;
+	bool stop;
 	int r; /* the first error */
 };
 
-static void *behind_run(void *arg)
+static void *taker_run(void *arg)
 {
-	struct behind *b = arg;
+	struct taker *t = arg;
+	struct behind *b = t->b;
 
 	pthread_mutex_lock(&b->lock);
 	for (;;) {
+		const struct slot *s;
 		int r;
 
-		while (!b->full && !b->stop)
-			pthread_cond_wait(&b->changed, &b->lock);
-		if (!b->full)
+		while (t->taken == b->given && !b->stop)
+			pthread_cond_wait(&t->work, &b->lock);
+		if (t->taken == b->given)
 			break;
+		s = &b->slots[t->taken % b->n_slots];
+		r = b->r;
 		pthread_mutex_unlock(&b->lock);
-		r = b->fn(b->data, b->buf, b->len, b->pos);
+		if (r == 0)
+			r = t->fn(b->data, s->buf, s->len, s->pos);
 		pthread_mutex_lock(&b->lock);
 		if (b->r == 0)
 			b->r = r;
-		b->full = false;
+		t->taken++;
 		/* who wakes up would have to wait for the lock otherwise */
 		pthread_mutex_unlock(&b->lock);
-		pthread_cond_signal(&b->changed);
+		pthread_cond_signal(&b->room);
 		pthread_mutex_lock(&b->lock);
 	}
 	pthread_mutex_unlock(&b->lock);
@@ -59,68 +78,78 @@ static bool one_processor(void)
 static int start(struct behind *b)
 {
 	sigset_t all, before;
-	int r;
+	int r = 0;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	r = pthread_create(&b->id, NULL, behind_run, b);
+	for (unsigned i = 0; r == 0 && i < b->n_takers; i++) {
+		r = pthread_create(&b->takers[i].id, NULL, taker_run, &b->takers[i]);
+		b->takers[i].started = r == 0;
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return r ? -EAGAIN : 0;
 }
 
-int behind_new(size_t size, behind_fn fn, void *data, struct behind **ret)
+int behind_new(size_t size, unsigned spare, const behind_fn *fns, unsigned n, void *data,
+	       struct behind **ret)
 {
 	struct behind *b;
+	int r = 0;
 
 	if (one_processor())
 		return -EAGAIN;
 	b = new0(struct behind);
 	if (!b)
 		return -ENOMEM;
-	b->fn = fn;
 	b->data = data;
-	b->buf = malloc(size);
+	b->n_takers = MIN(n, BEHIND_THREADS_MAX);
+	b->n_slots = MIN(spare, BEHIND_SPARE_MAX);
 	pthread_mutex_init(&b->lock, NULL);
-	pthread_cond_init(&b->changed, NULL);
-	if (!b->buf || start(b) < 0) {
-		int r = b->buf ? -EAGAIN : -ENOMEM;
-
-		pthread_cond_destroy(&b->changed);
-		pthread_mutex_destroy(&b->lock);
-		free(b->buf);
-		free(b);
+	pthread_cond_init(&b->room, NULL);
+	for (unsigned i = 0; i < b->n_takers; i++) {
+		b->takers[i].b = b;
+		b->takers[i].fn = fns[i];
+		pthread_cond_init(&b->takers[i].work, NULL);
+	}
+	for (unsigned i = 0; i < b->n_slots; i++) {
+		b->slots[i].buf = malloc(size);
+		r = b->slots[i].buf ? r : -ENOMEM;
+	}
+	if (r == 0)
+		r = start(b);
+	if (r < 0) {
+		behind_free(b);
 		return r;
 	}
 	*ret = b;
 	return 0;
 }
 
-/* With the lock. */
-static int wait_empty(struct behind *b)
+/* With the lock: until at most `left` of the buffers given are not done. */
+static int wait_until(struct behind *b, uint64_t left)
 {
-	while (b->full)
-		pthread_cond_wait(&b->changed, &b->lock);
+	for (unsigned i = 0; i < b->n_takers; i++)
+		while (b->given - b->takers[i].taken > left)
+			pthread_cond_wait(&b->room, &b->lock);
 	return b->r;
 }
 
 int behind_give(struct behind *b, uint8_t **buf, size_t len, uint64_t pos)
 {
-	uint8_t *empty;
 	int r;
 
 	pthread_mutex_lock(&b->lock);
-	r = wait_empty(b);
+	r = wait_until(b, b->n_slots - 1);
 	if (r == 0) {
-		empty = b->buf;
-		b->buf = *buf;
-		b->len = len;
-		b->pos = pos;
-		b->full = true;
+		struct slot *s = &b->slots[b->given++ % b->n_slots];
+		uint8_t *empty = s->buf;
+
+		*s = (struct slot){ *buf, len, pos };
 		*buf = empty;
 	}
 	pthread_mutex_unlock(&b->lock);
-	if (r == 0)
-		pthread_cond_signal(&b->changed);
+	for (unsigned i = 0; r == 0 && i < b->n_takers; i++)
+		pthread_cond_signal(&b->takers[i].work);
 	return r;
 }
 
@@ -129,7 +158,7 @@ int behind_wait(struct behind *b)
 	int r;
 
 	pthread_mutex_lock(&b->lock);
-	r = wait_empty(b);
+	r = wait_until(b, 0);
 	pthread_mutex_unlock(&b->lock);
 	return r;
 }
@@ -140,11 +169,16 @@ void behind_free(struct behind *b)
 		return;
 	pthread_mutex_lock(&b->lock);
 	b->stop = true;
-	pthread_cond_signal(&b->changed);
 	pthread_mutex_unlock(&b->lock);
-	pthread_join(b->id, NULL);
-	pthread_cond_destroy(&b->changed);
+	for (unsigned i = 0; i < b->n_takers; i++) {
+		pthread_cond_signal(&b->takers[i].work);
+		if (b->takers[i].started)
+			pthread_join(b->takers[i].id, NULL);
+		pthread_cond_destroy(&b->takers[i].work);
+	}
+	pthread_cond_destroy(&b->room);
 	pthread_mutex_destroy(&b->lock);
-	free(b->buf);
+	for (unsigned i = 0; i < b->n_slots; i++)
+		free(b->slots[i].buf);
 	free(b);
 }

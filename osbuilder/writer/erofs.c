@@ -147,23 +147,20 @@ int erofs_copy_file(struct erofs *fs, size_t i, struct wseed *seed, struct error
 }
 
 /* Files are the last and lie in list order, so this is one sequential pass. */
-static int copy_contents(struct erofs *fs, struct writer_result *res, struct error *err)
+static int copy_contents(struct erofs *fs, struct error *err)
 {
-	_cleanup_wseed_ struct wseed seed = WSEED_INIT;
-	int r = wseed_begin(&seed, &fs->list, fs->params, err);
+	int r = 0;
 
-	if (r == 0 && fs->params->compression == WRITER_LZ4) {
-		r = erofs_lz4_contents(fs, &seed, err);
-		return r < 0 ? r : wseed_finish(&seed, fs->params, res->seed, err);
-	}
+	if (fs->params->compression == WRITER_LZ4)
+		return erofs_lz4_contents(fs, &fs->seed, err);
 	for (size_t i = 0; r == 0 && i < fs->list.n; i++) {
 		if (!S_ISREG(fs->list.v[i].in->mode) || !fs->in[i].map.n)
 			continue;
 		r = out_seek(&fs->out, (uint64_t)fs->in[i].blkaddr * WRITER_BLOCK, err);
-		if (r == 0 && erofs_copy_file(fs, i, &seed, err) < 0)
+		if (r == 0 && erofs_copy_file(fs, i, &fs->seed, err) < 0)
 			r = writer_blame(fs->list.v[i].first, err);
 	}
-	return r < 0 ? r : wseed_finish(&seed, fs->params, res->seed, err);
+	return r;
 }
 
 static void put_chunks(const struct erofs_inode *x, uint8_t *p)
@@ -286,15 +283,67 @@ static void erofs_release(struct erofs *fs)
 	free(fs->meta);
 	wlist_release(&fs->list);
 	out_release(&fs->out);
+	wseed_release(&fs->seed);
+}
+
+/* All but contents, when everything has its place. */
+static int write_rest(struct erofs *fs, struct writer_result *res, struct error *err)
+{
+	const bool lz4 = fs->params->compression == WRITER_LZ4;
+	uint8_t first[WRITER_BLOCK] = { 0 };
+	int r = wseed_finish(&fs->seed, fs->params, res->seed, err);
+
+	r = r < 0 ? r
+		  : wseed_uuid(res->seed, lz4 ? "erofs lz4 uuid" : "erofs uuid", res->uuid, err);
+	for (size_t i = 0; r == 0 && i < fs->list.n; i++) {
+		put_inode(fs, i);
+		r = put_data(fs, i, err);
+	}
+	if (r < 0)
+		return r;
+	put_super(fs, res, lz4 ? first : fs->meta);
+	res->size = (uint64_t)fs->blocks * WRITER_BLOCK;
+	r = out_seek(&fs->out, (uint64_t)fs->meta_block * WRITER_BLOCK, err);
+	r = r < 0 ? r : out_add(&fs->out, fs->meta, fs->meta_size, err);
+	if (r == 0 && lz4) {
+		r = out_seek(&fs->out, 0, err);
+		r = r < 0 ? r : out_add(&fs->out, first, sizeof(first), err);
+	}
+	return r < 0 ? r : out_finish(&fs->out, res->size, err);
+}
+
+static int write_all(struct erofs *fs, struct writer_result *res, struct error *err)
+{
+	const struct writer_params *p = fs->params;
+	int r;
+
+	/* What is compressed must be known before it has a place. */
+	if (p->compression == WRITER_LZ4) {
+		r = copy_contents(fs, err);
+		r = r < 0 ? r : place(fs, err);
+		return r < 0 ? r : write_rest(fs, res, err);
+	}
+	r = place(fs, err);
+	if (r < 0)
+		return r;
+	if (!p->seed) { /* theirs gives the UUID */
+		r = copy_contents(fs, err);
+		return r < 0 ? r : write_rest(fs, res, err);
+	}
+	r = write_rest(fs, res, err);
+	if (r == 0 && p->follow)
+		r = out_follow(&fs->out, p->follow, res->size, res->seed, err);
+	r = r < 0 ? r : copy_contents(fs, err);
+	return r < 0 ? r : out_finish(&fs->out, res->size, err);
 }
 
 static int erofs_write(struct tree *t, const struct writer_params *p, int fd, uint64_t offset,
 		       struct writer_result *ret, struct error *err)
 {
-	_cleanup_(erofs_release) struct erofs fs = { .params = p, .out = OUT_INIT };
-	const bool lz4 = p->compression == WRITER_LZ4;
+	_cleanup_(erofs_release) struct erofs fs = { .params = p,
+						     .out = OUT_INIT,
+						     .seed = WSEED_INIT };
 	struct writer_result res = { 0 };
-	uint8_t first[WRITER_BLOCK] = { 0 };
 	int r = wlist_build(t, &fs.list, err);
 
 	fs.out.progress = p->progress;
@@ -304,27 +353,8 @@ static int erofs_write(struct tree *t, const struct writer_params *p, int fd, ui
 		fs.out.threaded = true;
 	}
 	r = r < 0 ? r : plan(&fs, err);
-	if (r == 0 && !lz4) /* what is compressed must be known before it has a place */
-		r = place(&fs, err);
-	r = r < 0 ? r : copy_contents(&fs, &res, err);
-	if (r == 0 && lz4)
-		r = place(&fs, err);
-	r = r < 0 ? r : wseed_uuid(res.seed, lz4 ? "erofs lz4 uuid" : "erofs uuid", res.uuid, err);
-	for (size_t i = 0; r == 0 && i < fs.list.n; i++) {
-		put_inode(&fs, i);
-		r = put_data(&fs, i, err);
-	}
-	if (r < 0)
-		return r;
-	put_super(&fs, &res, lz4 ? first : fs.meta);
-	res.size = (uint64_t)fs.blocks * WRITER_BLOCK;
-	r = out_seek(&fs.out, (uint64_t)fs.meta_block * WRITER_BLOCK, err);
-	r = r < 0 ? r : out_add(&fs.out, fs.meta, fs.meta_size, err);
-	if (r == 0 && lz4) {
-		r = out_seek(&fs.out, 0, err);
-		r = r < 0 ? r : out_add(&fs.out, first, sizeof(first), err);
-	}
-	r = r < 0 ? r : out_finish(&fs.out, res.size, err);
+	r = r < 0 ? r : wseed_begin(&fs.seed, &fs.list, p, err);
+	r = r < 0 ? r : write_all(&fs, &res, err);
 	if (r == 0)
 		*ret = res;
 	return r;

@@ -55,6 +55,7 @@ struct erofs {
 	struct wlist list;
 	struct erofs_inode *in; /* beside list.v */
 	struct out out;
+	struct wseed seed;
 	uint8_t *meta; /* the first meta_size bytes of the image */
 	uint64_t meta_size;
 	uint32_t meta_block; /* where it begins */

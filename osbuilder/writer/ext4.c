@@ -11,8 +11,9 @@
  * inodes. No journal: a guest mounts its root read-only, and a journal would cost 4 MiB and a replay. The size is computed
  * from the tree; there is no lost+found and no reserved space. Directories of more than EXT4_LINEAR_MAX blocks have hash trees.
  *
- * Everything is laid out first, contents are copied in one pass of large writes (their hash gives the UUID, which seeds all
- * checksums), then come directories, extent trees, attributes and inode tables.
+ * Everything is laid out first, and contents are copied in one pass of large writes. Directories, extent trees, attributes, inode tables
+ * and what libext2fs writes come after them when their hash gives the UUID, which seeds all checksums; when the seed is given they come
+ * first, so that who hashes the image (struct writer_follow) gets it in order.
  */
 
 #define EXT4_TIME_MIN INT32_MIN
@@ -144,7 +145,7 @@ static int copy_file(struct ext4 *fs, const struct blob *b, const struct ext4_in
 	return r;
 }
 
-static int copy_contents(struct ext4 *fs, uint8_t seed_out[WRITER_SEED_SIZE], struct error *err)
+static int copy_contents(struct ext4 *fs, struct error *err)
 {
 	for (size_t i = 0; i < fs->list.n; i++) {
 		const struct witem *it = &fs->list.v[i];
@@ -154,7 +155,7 @@ static int copy_contents(struct ext4 *fs, uint8_t seed_out[WRITER_SEED_SIZE], st
 		if (copy_file(fs, &it->in->content, &fs->in[i], &fs->seed, err) < 0)
 			return writer_blame(it->first, err);
 	}
-	return wseed_finish(&fs->seed, fs->params, seed_out, err);
+	return 0;
 }
 
 static int identify(struct ext4 *fs, struct writer_result *res, struct error *err)
@@ -334,6 +335,35 @@ static void ext4_release(struct ext4 *fs)
 	e2_free(fs->e2);
 }
 
+/* All but contents. */
+static int write_rest(struct ext4 *fs, struct writer_result *res, struct error *err)
+{
+	int r = wseed_finish(&fs->seed, fs->params, res->seed, err);
+
+	r = r < 0 ? r : identify(fs, res, err);
+	for (size_t i = 0; r == 0 && i < fs->list.n; i++)
+		r = write_metadata(fs, i, err);
+	r = r < 0 ? r : write_inodes(fs, err);
+	r = r < 0 ? r : out_finish(&fs->out, res->size, err);
+	return r < 0 ? r : e2_finish(&fs->e2, err);
+}
+
+static int write_all(struct ext4 *fs, struct writer_result *res, struct error *err)
+{
+	const struct writer_params *p = fs->params;
+	int r;
+
+	if (!p->seed) {
+		r = copy_contents(fs, err);
+		return r < 0 ? r : write_rest(fs, res, err);
+	}
+	r = write_rest(fs, res, err);
+	if (r == 0 && p->follow)
+		r = out_follow(&fs->out, p->follow, res->size, res->seed, err);
+	r = r < 0 ? r : copy_contents(fs, err);
+	return r < 0 ? r : out_finish(&fs->out, res->size, err);
+}
+
 static int ext4_write(struct tree *t, const struct writer_params *p, int fd, uint64_t offset,
 		      struct writer_result *ret, struct error *err)
 {
@@ -354,16 +384,10 @@ static int ext4_write(struct tree *t, const struct writer_params *p, int fd, uin
 	r = r < 0 ? r : plan(&fs, &need, err);
 	r = r < 0 ? r : create(&fs, fd, offset, need, err);
 	r = r < 0 ? r : allocate(&fs, err);
-	r = r < 0 ? r : copy_contents(&fs, res.seed, err);
-	r = r < 0 ? r : identify(&fs, &res, err);
-	for (size_t i = 0; r == 0 && i < fs.list.n; i++)
-		r = write_metadata(&fs, i, err);
-	r = r < 0 ? r : write_inodes(&fs, err);
-	r = r < 0 ? r : out_finish(&fs.out, e2_blocks(fs.e2) * WRITER_BLOCK, err);
-	if (r < 0)
-		return r;
-	res.size = e2_blocks(fs.e2) * WRITER_BLOCK;
-	r = e2_finish(&fs.e2, err);
+	if (r == 0) {
+		res.size = e2_blocks(fs.e2) * WRITER_BLOCK;
+		r = write_all(&fs, &res, err);
+	}
 	if (r == 0)
 		*ret = res;
 	return r;

@@ -130,7 +130,8 @@ static int describe(struct strbuf *sb, const struct witem *it, const struct writ
 	return r ? -ENOMEM : 0;
 }
 
-static int hash_descriptions(const struct wlist *l, const struct writer_params *p,
+/* With the hashes of the contents when `sums` says so. */
+static int hash_descriptions(const struct wlist *l, const struct writer_params *p, bool sums,
 			     uint8_t ret[SHA_SIZE_MAX])
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
@@ -139,13 +140,36 @@ static int hash_descriptions(const struct wlist *l, const struct writer_params *
 
 	r = r < 0 ? r : add_num(&sb, (uint64_t)p->epoch);
 	for (size_t i = 0; r == 0 && i < l->n; i++) {
+		const struct tree_inode *in = l->v[i].in;
+
 		r = describe(&sb, &l->v[i], p);
+		if (r == 0 && sums && S_ISREG(in->mode))
+			r = strbuf_add(&sb, in->content.sums.sha256, SHA_SIZE_256);
 		if (r == 0 && (sb.len > DESCRIBE_FLUSH || i + 1 == l->n)) {
 			r = sha_update(&sha, sb.buf, sb.len);
 			strbuf_reset(&sb);
 		}
 	}
 	return r < 0 ? r : sha_finish(&sha, ret);
+}
+
+int writer_seed(struct tree *t, const struct writer_params *p, uint8_t seed[WRITER_SEED_SIZE],
+		struct error *err)
+{
+	_cleanup_wlist_ struct wlist l = WLIST_INIT;
+	uint8_t d[SHA_SIZE_MAX];
+	int r = wlist_build(t, &l, err);
+
+	for (size_t i = 0; r == 0 && i < l.n; i++)
+		if (S_ISREG(l.v[i].in->mode) && !l.v[i].in->content.has_sums)
+			r = error_set(err, -EINVAL, "'%s' was not hashed", l.v[i].first->name);
+	if (r < 0)
+		return r;
+	r = hash_descriptions(&l, p, true, d);
+	if (r < 0)
+		return error_sys(err, r, "hash the tree's description");
+	memcpy(seed, d, WRITER_SEED_SIZE);
+	return 0;
 }
 
 int wseed_begin(struct wseed *s, const struct wlist *l, const struct writer_params *p,
@@ -158,7 +182,7 @@ int wseed_begin(struct wseed *s, const struct wlist *l, const struct writer_para
 		memcpy(s->tree, p->seed, sizeof(s->tree));
 		return 0;
 	}
-	r = hash_descriptions(l, p, d);
+	r = hash_descriptions(l, p, false, d);
 	r = r < 0 ? r : xxh_new(&s->content);
 	if (r < 0)
 		return error_sys(err, r, "hash the tree's description");

@@ -8,7 +8,7 @@ OSB_WRITER_SRCS += $(addprefix osbuilder/compat/,e2.c xxh.c z.c)
 OSB_WRITER_LDLIBS := -lext2fs -lcom_err -ldeflate -lxxhash -lz -lzstd -llz4 -lcrypto
 $(eval $(call lib,osbwriter,$(OSB_WRITER_SRCS) $(OSB_TREE_SRCS) osbuilder/progress.c))
 OSB_WRITER_TEST := $(addprefix tests/support/,torture_tree.c tool.c)
-$(foreach t,ext4 erofs cpio crc32c zpool out behind ext4_htree,$(eval $(call unit,osbuilder/writer/test_$(t),osbwriter codec base,$(OSB_WRITER_LDLIBS),$(OSB_WRITER_TEST))))
+$(foreach t,ext4 erofs cpio crc32c zpool out behind follow ext4_htree,$(eval $(call unit,osbuilder/writer/test_$(t),osbwriter codec base,$(OSB_WRITER_LDLIBS),$(OSB_WRITER_TEST))))
 
 $(eval $(call unit,osbuilder/compat/test_e2,osbwriter base,$(OSB_WRITER_LDLIBS)))
 $(eval $(call unit,osbuilder/compat/test_xxh,osbwriter base,$(OSB_WRITER_LDLIBS)))

@@ -9,6 +9,9 @@
 #define OUT_CAP	 (1u << 19)
 #define OUT_HAND (64u << 10) /* bytes that are worth waking a thread */
 #define SEG_PEEK 64u	     /* bytes looked at first */
+/* Buffers on their way: one that is written; while they are hashed too, enough for neither thread to wait for the other all the time. */
+#define OUT_SPARE	 1
+#define OUT_SPARE_FOLLOW 16
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err)
 {
@@ -54,11 +57,8 @@ static size_t stretch(const uint8_t *p, size_t len, uint64_t pos, bool *ret_zero
 	return end;
 }
 
-/* A behind_fn. */
-static int write_at(void *data, const uint8_t *buf, size_t len, uint64_t pos)
+static int write_at(const struct out *o, const uint8_t *buf, size_t len, uint64_t pos)
 {
-	const struct out *o = data;
-
 	if (o->stream)
 		return fd_write_full(o->fd, buf, len);
 	while (len) {
@@ -75,12 +75,40 @@ static int write_at(void *data, const uint8_t *buf, size_t len, uint64_t pos)
 	return 0;
 }
 
-/* After what was given to the thread before. */
+/* A behind_fn, as the next one. */
+static int take_first(void *data, const uint8_t *buf, size_t len, uint64_t pos)
+{
+	const struct out *o = data;
+	int r = write_at(o, buf, len, pos);
+
+	return r < 0 || !o->follow ? r : o->follow->first(o->follow->data, buf, len, pos);
+}
+
+static int take_second(void *data, const uint8_t *buf, size_t len, uint64_t pos)
+{
+	const struct out *o = data;
+
+	return o->follow->second(o->follow->data, buf, len, pos);
+}
+
+/* After what was given to the threads before. */
 static int write_self(struct out *o)
 {
 	int r = o->behind ? behind_wait(o->behind) : 0;
 
-	return r < 0 ? r : write_at(o, o->buf, o->len, o->pos);
+	if (r == 0)
+		r = take_first(o, o->buf, o->len, o->pos);
+	if (r == 0 && o->follow)
+		r = take_second(o, o->buf, o->len, o->pos);
+	return r;
+}
+
+static int start_threads(struct out *o)
+{
+	static const behind_fn fns[] = { take_first, take_second };
+
+	return behind_new(OUT_CAP, o->follow ? OUT_SPARE_FOLLOW : OUT_SPARE, fns, o->follow ? 2 : 1,
+			  o, &o->behind);
 }
 
 int out_flush(struct out *o, struct error *err)
@@ -89,7 +117,7 @@ int out_flush(struct out *o, struct error *err)
 
 	/* Less than a buffer in all is not worth a thread. */
 	if (o->threaded && !o->behind && o->len == OUT_CAP) {
-		r = behind_new(OUT_CAP, write_at, o, &o->behind);
+		r = start_threads(o);
 		o->threaded = r == 0;
 		r = r == -EAGAIN ? 0 : r;
 	}
@@ -122,6 +150,18 @@ int out_finish(struct out *o, uint64_t size, struct error *err)
 	if ((uint64_t)st.st_size < o->base + size && ftruncate(o->fd, (off_t)(o->base + size)) < 0)
 		return error_sys(err, -errno, "cannot set the size of the output");
 	return 0;
+}
+
+int out_follow(struct out *o, const struct writer_follow *f, uint64_t size,
+	       const uint8_t seed[WRITER_SEED_SIZE], struct error *err)
+{
+	int r = f->begin(f->data, size, seed, err);
+
+	/* These threads have nothing to do; the next ones know whom else to give the buffers. */
+	behind_free(o->behind);
+	o->behind = NULL;
+	o->follow = f;
+	return r;
 }
 
 int out_seek(struct out *o, uint64_t pos, struct error *err)

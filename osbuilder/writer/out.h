@@ -29,10 +29,12 @@ struct out {
 	 */
 	bool threaded;
 	struct behind *behind; /* that thread, from the first full buffer on */
+	/* Set by out_follow(). */
+	const struct writer_follow *follow;
 };
-#define OUT_INIT                                            \
-	{                                                   \
-		-1, 0, 0, NULL, 0, NULL, false, false, NULL \
+#define OUT_INIT                                                  \
+	{                                                         \
+		-1, 0, 0, NULL, 0, NULL, false, false, NULL, NULL \
 	}
 
 int out_open(struct out *o, int fd, uint64_t base, struct error *err);
@@ -41,6 +43,12 @@ void out_release(struct out *o); /* does not flush */
 int out_flush(struct out *o, struct error *err);
 /* Flushes, waits for the thread, and makes the file at least `size` bytes long from position 0 on (what ends in zeros was not written). */
 int out_finish(struct out *o, uint64_t size, struct error *err);
+/*
+ * After out_finish(), when all but contents is written: tells `f` the size and seed of what will be written (writer.h), and gives it all
+ * bytes from now on, which must come in ascending order.
+ */
+int out_follow(struct out *o, const struct writer_follow *f, uint64_t size,
+	       const uint8_t seed[WRITER_SEED_SIZE], struct error *err);
 /* Sets the position of the next write. */
 int out_seek(struct out *o, uint64_t pos, struct error *err);
 int out_add(struct out *o, const void *data, size_t len, struct error *err);

@@ -28,6 +28,23 @@
 #define WRITER_BLOCK	 4096u
 #define WRITER_SEED_SIZE 32
 
+/*
+ * Who hashes an image while it is written, without reading it again. A writer that can write everything but the contents of files first
+ * (ext4, and erofs unless it compresses, when the seed is given) calls begin() after that, once, and then both functions for every piece
+ * of contents, in ascending order of its place, each from a thread of its own and never two calls of one function at once. What lies
+ * between two pieces, or before and behind all of them, is in the file when begin() is called. Pieces are whole blocks. Other writers
+ * call none of these.
+ */
+struct writer_follow {
+	/* `size` and `seed` are those of struct writer_result. */
+	int (*begin)(void *data, uint64_t size, const uint8_t seed[WRITER_SEED_SIZE],
+		     struct error *err);
+	/* Bytes from `pos` on, counted from the writer's offset. first(): they are in the file; second(): perhaps not yet. 0 or -errno. */
+	int (*first)(void *data, const uint8_t *buf, size_t len, uint64_t pos);
+	int (*second)(void *data, const uint8_t *buf, size_t len, uint64_t pos);
+	void *data;
+};
+
 enum writer_compression { WRITER_PLAIN, WRITER_GZIP, WRITER_ZSTD, WRITER_LZ4 };
 
 struct writer_params {
@@ -47,7 +64,8 @@ struct writer_params {
 	uint32_t free_inodes; /* ext4: free inodes */
 	enum writer_compression compression;
 	int level; /* of gzip (1 to 12) or zstd (1 to 19); 0: the usual one, see compat/z.h */
-	struct progress *progress; /* bytes written go to PROGRESS_WRITE; may be NULL */
+	struct progress *progress;	    /* bytes written go to PROGRESS_WRITE; may be NULL */
+	const struct writer_follow *follow; /* may be NULL */
 	/* tar: in order from where the descriptor stands, which may be a pipe; `offset` must be 0. */
 	bool stream;
 	/*
@@ -82,6 +100,13 @@ extern const struct writer_ops writer_ext4;
 extern const struct writer_ops writer_erofs;
 extern const struct writer_ops writer_cpio;
 extern const struct writer_ops writer_tar;
+
+/*
+ * A seed for the tree that is known before anything is written: SHA-256 over the descriptions of all entries and the SHA-256 of all
+ * contents, which must have their sums (tree_sum_contents()). -EINVAL: one has not.
+ */
+int writer_seed(struct tree *t, const struct writer_params *p, uint8_t seed[WRITER_SEED_SIZE],
+		struct error *err);
 
 /* By name; NULL when there is none. */
 const struct writer_ops *writer_find(const char *name);

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_layer_ struct layer l = { 0 };
 	struct source_package_info info;
 	struct error err = ERROR_INIT;
-	int r = unpacked_index_parse(data, size, CONTENTS_END, &l, &info, &err);
+	uint8_t print[XXH_SIZE];
+	int r = unpacked_index_parse(data, size, CONTENTS_END, &l, &info, print, &err);
 
 	if (r < 0) {
 		if (r == -EBADMSG && strncmp(err.msg, "its index is damaged", 20) != 0)
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				b->size > CONTENTS_END - b->offset))
 			abort();
 	}
-	if (unpacked_index_make(&l, &info, &again, &err) < 0 || again.len != size ||
+	if (unpacked_index_make(&l, &info, print, &again, &err) < 0 || again.len != size ||
 	    memcmp(again.buf, data, size) != 0)
 		abort();
 	return 0;

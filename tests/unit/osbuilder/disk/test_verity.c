@@ -113,6 +113,45 @@ static void veritysetup_agrees(void **state)
 	tool_rmdir(dir);
 }
 
+/* In pieces, with parts left out, it is the tree that reading the file gives. */
+static void data_as_it_is_written(void **state)
+{
+	enum { N = 400 };
+	static const struct {
+		uint64_t first, n;
+	} pieces[] = { { 3, 1 }, { 4, 130 }, { 200, 0 }, { 200, 7 }, { 399, 1 } };
+	const struct verity_params p = params(N);
+	struct error err = ERROR_INIT;
+	uint8_t want[VERITY_DIGEST], root[VERITY_DIGEST], *data = malloc(N * 4096);
+	uint8_t tree[5 * 4096], again[5 * 4096];
+	const uint64_t size = verity_hash_size(p.data_size);
+	_cleanup_verity_ struct verity *v = NULL;
+	int fd = data_file(N);
+
+	assert_int_equal(size, sizeof(tree));
+	assert_int_equal(verity_write(fd, &p, want, &err), 0);
+	assert_int_equal(fd_pread_full(fd, tree, size, (off_t)p.hash_offset), 0);
+	assert_int_equal(fd_pread_full(fd, data, N * 4096, DATA_AT), 0);
+	assert_int_equal(ftruncate(fd, (off_t)p.hash_offset), 0);
+	assert_int_equal(verity_begin(fd, &p, &v, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++)
+		assert_int_equal(verity_add(v, DATA_AT + pieces[i].first * 4096,
+					    data + pieces[i].first * 4096, pieces[i].n * 4096,
+					    &err),
+				 0);
+	/* behind the data, before what was added, no whole block */
+	assert_int_equal(verity_add(v, DATA_AT + N * 4096, data, 4096, &err), -EINVAL);
+	assert_int_equal(verity_add(v, DATA_AT + 399 * 4096, data, 4096, &err), -EINVAL);
+	assert_int_equal(verity_add(v, DATA_AT + N * 4096, data, 100, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "verity: 100 bytes at byte "));
+	assert_int_equal(verity_finish(v, root, &err), 0);
+	assert_memory_equal(root, want, sizeof(root));
+	assert_int_equal(fd_pread_full(fd, again, size, (off_t)p.hash_offset), 0);
+	assert_memory_equal(again, tree, size);
+	fd_close(fd);
+	free(data);
+}
+
 static void refusals(void **state)
 {
 	struct verity_params p = params(2);
@@ -141,9 +180,8 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known_answers),
-		cmocka_unit_test(sizes),
-		cmocka_unit_test(veritysetup_agrees),
+		cmocka_unit_test(known_answers),      cmocka_unit_test(sizes),
+		cmocka_unit_test(veritysetup_agrees), cmocka_unit_test(data_as_it_is_written),
 		cmocka_unit_test(refusals),
 	};
 
