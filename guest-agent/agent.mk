@@ -1,13 +1,13 @@
 # kata-agent: static, /sbin/init of the guest.
 AGENT_SRCS := $(addprefix guest-agent/,main.c \
 	init/pid1.c \
-	service/agent.c service/hotplug.c service/storage_job.c service/svc_container.c service/svc_guest.c \
+	service/agent.c service/devices.c service/hotplug.c service/storage_job.c service/svc_container.c service/svc_guest.c \
 	service/svc_iptables.c service/svc_network.c service/svc_process.c service/svc_sandbox.c service/svc_stdio.c \
 	service/svc_volume.c service/work.c)
 AGENT_LIBS := agentinit agentpolicy codec container net wire ocipb oci wireproto base
 # Accounting, and what the guest itself has.
 AGENT_SRCS += $(addprefix guest-agent/service/,metrics.c netdev.c oom.c pslist.c svc_cgroup.c svc_misc.c svc_plug.c svc_stats.c)
-$(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c -lseccomp))
+$(eval $(call prog,$(G),kata-agent,$(AGENT_SRCS) guest-agent/init/small_libc.c,$(AGENT_LIBS),-lprotobuf-c -lseccomp))
 $(eval $(call prog,$(H),kata-agent,$(AGENT_SRCS),$(AGENT_LIBS),-lprotobuf-c -lseccomp))
 PROGRAMS += $(G)/bin/kata-agent
 .PHONY: agent

@@ -48,8 +48,7 @@ bool device_is_pci_path(const char *s)
 	return true;
 }
 
-/* The only, or first, entry of a directory that starts with prefix; malloc'd or NULL. */
-static char *first_entry(const char *path, const char *prefix)
+char *device_first_entry(const char *path, const char *prefix)
 {
 	DIR *d = opendir(path);
 	char *found = NULL;
@@ -64,8 +63,7 @@ static char *first_entry(const char *path, const char *prefix)
 	return found;
 }
 
-/* The sysfs directory of the PCI function; NULL when it, or a bridge above it, is not there. */
-static char *pci_dir(const char *sysfs, const char *pci_path)
+char *device_pci_dir(const char *sysfs, const char *pci_path)
 {
 	_cleanup_free_ char *dir = str_printf("%s/devices/pci0000:00", sysfs);
 	_cleanup_free_ char *bus = strdup("0000:00");
@@ -85,7 +83,7 @@ static char *pci_dir(const char *sysfs, const char *pci_path)
 		/* A bridge tells the number of the bus behind it: .../pci_bus/0000:01 */
 		buses = str_printf("%s/pci_bus", dir);
 		free(bus);
-		bus = buses ? first_entry(buses, "") : NULL;
+		bus = buses ? device_first_entry(buses, "") : NULL;
 		free(buses);
 	}
 	return bus && dir && access(dir, F_OK) == 0 ? steal_ptr(dir) : NULL;
@@ -97,10 +95,10 @@ int device_block_by_pci(const char *sysfs, const char *pci_path, char **ret, str
 
 	if (!device_is_pci_path(pci_path))
 		return error_set(err, -EINVAL, "\"%s\" is not a PCI path", pci_path);
-	dir = pci_dir(sysfs, pci_path);
-	virtio = dir ? first_entry(dir, "virtio") : NULL;
+	dir = device_pci_dir(sysfs, pci_path);
+	virtio = dir ? device_first_entry(dir, "virtio") : NULL;
 	blocks = virtio ? str_printf("%s/%s/block", dir, virtio) : NULL;
-	name = blocks ? first_entry(blocks, "") : NULL;
+	name = blocks ? device_first_entry(blocks, "") : NULL;
 	if (!name)
 		return error_set(err, -EAGAIN, "no block device at PCI path %s", pci_path);
 	*ret = steal_ptr(name);
@@ -111,13 +109,13 @@ int device_block_by_pci(const char *sysfs, const char *pci_path, char **ret, str
 static char *class_entry(const char *dir, const char *kind)
 {
 	_cleanup_free_ char *own = str_printf("%s/%s", dir, kind), *virtio = NULL, *below = NULL;
-	char *name = own ? first_entry(own, "") : NULL;
+	char *name = own ? device_first_entry(own, "") : NULL;
 
 	if (name)
 		return name;
-	virtio = first_entry(dir, "virtio");
+	virtio = device_first_entry(dir, "virtio");
 	below = virtio ? str_printf("%s/%s/%s", dir, virtio, kind) : NULL;
-	return below ? first_entry(below, "") : NULL;
+	return below ? device_first_entry(below, "") : NULL;
 }
 
 int device_net_by_pci(const char *sysfs, const char *pci_path, char **ret, struct error *err)
@@ -127,7 +125,7 @@ int device_net_by_pci(const char *sysfs, const char *pci_path, char **ret, struc
 
 	if (!device_is_pci_path(pci_path))
 		return error_set(err, -EINVAL, "\"%s\" is not a PCI path", pci_path);
-	dir = pci_dir(sysfs, pci_path);
+	dir = device_pci_dir(sysfs, pci_path);
 	name = dir ? class_entry(dir, "net") : NULL;
 	if (!name)
 		return error_set(err, -EAGAIN, "no network interface at PCI path %s", pci_path);
@@ -135,20 +133,31 @@ int device_net_by_pci(const char *sysfs, const char *pci_path, char **ret, struc
 	return 0;
 }
 
-int device_block_resolve(const char *source, char **ret, struct error *err)
+/* Each of these gives a name below /dev. */
+static int find_name(const char *bus, const char *source, char **ret, struct error *err)
 {
+	if (str_eq(bus, "scsi"))
+		return device_block_by_scsi("/sys", source, ret, err);
+	if (str_eq(bus, "blk-ccw"))
+		return device_block_by_ccw("/sys", source, ret, err);
+	return device_block_by_pci("/sys", source, ret, err);
+}
+
+int device_block_resolve(const char *bus, const char *source, char **ret, struct error *err)
+{
+	const char *name = source ? str_after(source, "/dev/") : NULL;
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
 
-	if (device_is_pci_path(source)) {
-		_cleanup_free_ char *name = NULL;
-		int r = device_block_by_pci("/sys", source, &name, err);
+	if (name && *name && !strstr(name, "..")) {
+		path = strdup(source);
+	} else if (str_eq(bus, "scsi") || str_eq(bus, "blk-ccw") || device_is_pci_path(source)) {
+		_cleanup_free_ char *found = NULL;
+		int r = find_name(bus, source ? source : "", &found, err);
 
 		if (r < 0)
 			return r;
-		path = str_printf("/dev/%s", name);
-	} else if (source && str_after(source, "/dev/") && !strstr(source, "..")) {
-		path = strdup(source);
+		path = str_printf("/dev/%s", found);
 	} else {
 		return error_set(err, -EINVAL, "\"%s\" is neither a PCI path nor below /dev",
 				 source ? source : "");

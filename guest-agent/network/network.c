@@ -77,20 +77,24 @@ static int find_iface(const struct links *l, const struct network_iface *want,
 	return error_set(err, -EAGAIN, "no network interface \"%s\"", want->name);
 }
 
-/* Frees the wanted name and takes it. Both are down meanwhile: the kernel renames no interface that is up. */
+/* Frees the wanted name and takes it. Both are down meanwhile: the kernel (before 6.2) renames no interface that is up. */
 static int rename_iface(struct nl_sock *s, struct links *l, struct net_link *link, const char *name,
 			struct error *err)
 {
 	struct net_link *other = by_name(l, name);
 	int r = 0;
 
-	if (other)
-		r = net_link_set(s, other->index, SWAP_NAME, 0, 0, IFF_UP, err);
+	/* One request a step: within a request the name comes before the flags. */
+	if (other && other->flags & IFF_UP)
+		r = net_link_set(s, other->index, NULL, 0, 0, IFF_UP, err);
+	if (r == 0 && other)
+		r = net_link_set(s, other->index, SWAP_NAME, 0, 0, 0, err);
 	if (r == 0)
 		r = net_link_set(s, link->index, name, 0, 0, 0, err);
 	if (r == 0 && other)
-		r = net_link_set(s, other->index, link->name, 0, other->flags & IFF_UP, IFF_UP,
-				 err);
+		r = net_link_set(s, other->index, link->name, 0, 0, 0, err);
+	if (r == 0 && other && other->flags & IFF_UP)
+		r = net_link_set(s, other->index, NULL, 0, IFF_UP, IFF_UP, err);
 	return r < 0 ? error_prefix(err, "interface \"%s\": cannot rename it to \"%s\"", link->name,
 				    name)
 		     : 0;

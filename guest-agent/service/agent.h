@@ -95,11 +95,11 @@ void agent_reset_sandbox(struct agent *a);
 struct storage_job;
 typedef void (*storage_job_fn)(const struct error *err, void *data);
 /*
- * reqs stays the caller's until the callback, which may run before this returns. mounts gets what was mounted. *slot is the
- * job while it runs.
+ * ready (may be NULL) comes first, and is tried like a storage until it is 0. reqs stays the caller's until the callback, which may
+ * run before this returns. mounts gets what was mounted. *slot is the job while it runs.
  */
 int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const char *cid,
-		      struct strv *mounts, storage_job_fn fn, void *data,
+		      struct strv *mounts, hotplug_try_fn ready, storage_job_fn fn, void *data,
 		      struct storage_job **slot);
 /* Calls back with -ECANCELED. */
 void storage_job_cancel(struct storage_job *j);

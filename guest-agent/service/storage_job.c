@@ -4,11 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/arena.h"
+#include "storage/layers.h"
 #include "wire/agent.pb-c.h"
 
 struct storage_job {
 	struct agent *agent;
-	struct storage_req *reqs;
+	struct arena mem;	  /* of reqs */
+	struct storage_req *reqs; /* as they are mounted */
+	struct error bad;	  /* with the requests themselves */
+	hotplug_try_fn ready;	  /* NULL once it was */
 	size_t n, next;
 	char *cid;
 	struct strv *mounts;
@@ -22,12 +27,16 @@ static void finish(const struct error *err, void *data)
 {
 	struct storage_job *j = data;
 	storage_job_fn fn = j->fn;
+	struct error own = ERROR_INIT;
 
+	if (err)
+		own = *err; /* it may be the job's */
 	data = j->data;
 	*j->slot = NULL;
+	arena_release(&j->mem);
 	free(j->cid);
 	free(j);
-	fn(err, data);
+	fn(err ? &own : NULL, data);
 }
 
 void storage_job_cancel(struct storage_job *j)
@@ -59,15 +68,24 @@ static int step(struct storage_job *j, struct error *err)
 static int steps(void *data, struct error *err)
 {
 	struct storage_job *j = data;
-	int r = 0;
+	int r = j->bad.code;
 
+	if (r < 0) {
+		*err = j->bad;
+		return r;
+	}
+	if (j->ready)
+		r = j->ready(j->data, err);
+	if (r == 0)
+		j->ready = NULL;
 	while (r == 0 && j->next < j->n)
 		r = step(j, err);
 	return r;
 }
 
 int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const char *cid,
-		      struct strv *mounts, storage_job_fn fn, void *data, struct storage_job **slot)
+		      struct strv *mounts, hotplug_try_fn ready, storage_job_fn fn, void *data,
+		      struct storage_job **slot)
 {
 	struct storage_job *j = new0(struct storage_job);
 	int r;
@@ -77,8 +95,8 @@ int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const
 		return -ENOMEM;
 	}
 	j->agent = a;
-	j->reqs = reqs;
-	j->n = n;
+	storage_expand_layers(&j->mem, reqs, n, cid, &j->reqs, &j->n, &j->bad);
+	j->ready = ready;
 	j->mounts = mounts;
 	j->fn = fn;
 	j->data = data;
@@ -87,6 +105,7 @@ int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const
 	r = hotplug_wait(a->hotplug, a->config->hotplug_usec, steps, finish, j, &j->wait);
 	if (r < 0) {
 		*slot = NULL;
+		arena_release(&j->mem);
 		free(j->cid);
 		free(j);
 	}

@@ -6,14 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "base/time.h"
-#include "device/device.h"
 #include "oci/spec_pb.h"
+#include "service/devices.h"
 #include "wire/agent.pb-c.h"
 
 /* ---- CreateContainer ------------------------------------------------------------------------------------------------ */
@@ -92,31 +91,12 @@ static void on_created(struct process *p, const struct error *err, void *data)
 	create_end(c, err);
 }
 
-/* Gives the spec's device nodes the numbers that the devices have in this guest. */
-static int resolve_device(struct create *c, const Grpc__Device *d, struct error *err)
+/* Until all devices are there. */
+static int try_devices(void *data, struct error *err)
 {
-	_cleanup_free_ char *path = NULL;
-	struct oci_linux *l = &c->spec->linux_;
-	char type = 0;
-	dev_t dev = 0;
-	int r;
+	struct create *c = data;
 
-	if (!str_eq(d->type, "blk") && !str_eq(d->type, "mmioblk"))
-		return error_set(err, -EINVAL, "device type \"%s\" is not supported", d->type);
-	r = device_block_resolve(device_is_pci_path(d->id) ? d->id : d->vm_path, &path, err);
-	if (r == 0)
-		r = device_number(path, &type, &dev, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < l->n_devices; i++) {
-		if (!str_eq(l->devices[i].path, d->container_path))
-			continue;
-		l->devices[i].type = type;
-		l->devices[i].major = major(dev);
-		l->devices[i].minor = minor(dev);
-		return 0;
-	}
-	return error_set(err, -EINVAL, "device \"%s\" is not in linux.devices", d->container_path);
+	return devices_apply(c->req->devices, c->req->n_devices, c->spec, err);
 }
 
 static int make_container(struct create *c, struct error *err)
@@ -124,12 +104,8 @@ static int make_container(struct create *c, struct error *err)
 	_cleanup_free_ char *rootfs = NULL;
 	struct container_params params = { .id = c->req->container_id };
 	struct container *ct = NULL;
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < c->req->n_devices; i++)
-		r = resolve_device(c, c->req->devices[i], err);
-	if (r < 0)
-		return error_prefix(err, "container \"%s\"", params.id);
 	if (c->spec->root_path && c->spec->root_path[0] == '/')
 		rootfs = strdup(c->spec->root_path);
 	else
@@ -197,7 +173,7 @@ static int begin_create(struct create *c, struct error *err)
 	if (!c->storages)
 		return error_oom(err);
 	r = storage_job_start(c->agent, c->storages, c->req->n_storages, c->req->container_id,
-			      &c->ac->mounts, on_storages, c, &c->ac->job);
+			      &c->ac->mounts, try_devices, on_storages, c, &c->ac->job);
 	return r < 0 ? error_oom(err) : 0;
 }
 

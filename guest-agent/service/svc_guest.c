@@ -35,7 +35,9 @@ static uint64_t memory_block_size(void)
 
 void svc_guest_details(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
 {
-	static const char *const device_handlers[] = { "blk", "mmioblk" };
+	static const char *const device_handlers[] = { "blk",	  "mmioblk", "scsi",
+						       "blk-ccw", "nvdimm",  "vfio-pci-gk",
+						       "vfio-pci" };
 	const Grpc__GuestDetailsRequest *req = (const Grpc__GuestDetailsRequest *)msg;
 	const struct agent *a = data;
 	Grpc__GuestDetailsResponse resp = GRPC__GUEST_DETAILS_RESPONSE__INIT;

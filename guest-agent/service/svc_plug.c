@@ -229,7 +229,7 @@ static int try_swap(void *data, struct error *err)
 	struct plug *p = data;
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
-	int r = p->path[0] ? device_block_resolve(p->path, &path, err) : 0;
+	int r = p->path[0] ? device_block_resolve("blk", p->path, &path, err) : 0;
 	const char *what = path ? path : p->source;
 
 	if (r < 0)

@@ -146,7 +146,7 @@ void svc_create_sandbox(struct ttrpc_call *call, const ProtobufCMessage *msg, vo
 		sc->agent = a;
 		sc->call = call;
 		r = storage_job_start(a, sc->storages, req->n_storages, "", &a->sandbox_mounts,
-				      on_storages, sc, &sc->job);
+				      NULL, on_storages, sc, &sc->job);
 		if (r < 0)
 			error_oom(&err);
 	}

@@ -16,8 +16,9 @@ struct storage_driver {
 };
 
 extern const struct storage_driver storage_driver_virtiofs, storage_driver_9p, storage_driver_blk,
-	storage_driver_mmioblk, storage_driver_overlayfs, storage_driver_bind,
-	storage_driver_ephemeral, storage_driver_local;
+	storage_driver_mmioblk, storage_driver_scsi, storage_driver_ccw, storage_driver_nvdimm,
+	storage_driver_overlayfs, storage_driver_bind, storage_driver_ephemeral,
+	storage_driver_local;
 
 /* Mounts with options as fstab writes them ("ro", "nosuid", "size=1m", "bind"). fstype NULL: a bind mount. */
 int storage_mount(const char *source, const char *path, const char *fstype, char *const *options,

@@ -83,7 +83,7 @@ static int mount_blk(const struct storage_req *req, const char *path, const char
 		     struct error *err)
 {
 	_cleanup_free_ char *dev = NULL;
-	int r = device_block_resolve(req->source, &dev, err);
+	int r = device_block_resolve(req->driver, req->source, &dev, err);
 
 	if (r < 0)
 		return r;
@@ -191,5 +191,8 @@ const struct storage_driver storage_driver_virtiofs = { "virtio-fs", true, mount
 const struct storage_driver storage_driver_9p = { "9p", true, mount_9p, NULL };
 const struct storage_driver storage_driver_blk = { "blk", true, mount_blk, NULL };
 const struct storage_driver storage_driver_mmioblk = { "mmioblk", true, mount_blk, NULL };
+const struct storage_driver storage_driver_scsi = { "scsi", true, mount_blk, NULL };
+const struct storage_driver storage_driver_ccw = { "blk-ccw", true, mount_blk, NULL };
+const struct storage_driver storage_driver_nvdimm = { "nvdimm", true, mount_blk, NULL };
 const struct storage_driver storage_driver_overlayfs = { "overlayfs", true, mount_overlayfs, NULL };
 const struct storage_driver storage_driver_bind = { "bind", true, mount_bind, NULL };

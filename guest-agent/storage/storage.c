@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "storage/driver.h"
+#include "storage/layers.h"
 
 struct mounted {
 	struct list link;
@@ -22,12 +23,15 @@ struct mounted {
 
 static const struct storage_driver *const drivers[] = {
 	&storage_driver_virtiofs,  &storage_driver_9p,	      &storage_driver_blk,
-	&storage_driver_mmioblk,   &storage_driver_overlayfs, &storage_driver_bind,
+	&storage_driver_mmioblk,   &storage_driver_scsi,      &storage_driver_ccw,
+	&storage_driver_nvdimm,	   &storage_driver_overlayfs, &storage_driver_bind,
 	&storage_driver_ephemeral, &storage_driver_local,
 };
 
-const char *const storage_drivers[] = { "virtio-fs", "9p",	  "blk",   "mmioblk", "overlayfs",
-					"bind",	     "ephemeral", "local", NULL };
+const char *const storage_drivers[] = { "virtio-fs", "9p",	  "blk",    "mmioblk",
+					"scsi",	     "blk-ccw",	  "nvdimm", "overlayfs",
+					"bind",	     "ephemeral", "local",  STORAGE_LAYERS_DRIVER,
+					NULL };
 
 void storage_table_init(struct storage_table *t)
 {

@@ -54,6 +54,9 @@ void test_copy_file(void **state);
 void test_volume_stats(void **state);
 void test_grow_ext4(void **state);
 void test_grow_xfs(void **state);
+void test_layers(void **state);
+void test_devices(void **state);
+void test_block_device(void **state);
 void test_update_ephemeral(void **state);
 void test_stale_mounts(void **state);
 

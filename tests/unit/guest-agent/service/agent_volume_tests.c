@@ -116,10 +116,12 @@ struct disk {
 	int file_fd, loop_fd;
 };
 
-static int run_program(const char *path, const char *arg, const char *file)
+/* arg may be NULL. */
+static int run_program(const char *path, const char *arg, const char *file, const char *more)
 {
 	struct process_params p;
-	char *argv[] = { (char *)path, (char *)arg, (char *)file, NULL };
+	char *argv[] = { (char *)path, (char *)(arg ? arg : file), (char *)(arg ? file : more),
+			 (char *)(arg ? more : NULL), NULL };
 	int status = -1;
 
 	process_params_preset(&p);
@@ -129,17 +131,18 @@ static int run_program(const char *path, const char *arg, const char *file)
 }
 
 /* -1: this machine has no loop devices or no such program. */
-static int disk_make(struct disk *d, const char *mkfs, const char *arg, off_t size)
+static int disk_make(struct disk *d, const char *mkfs, const char *arg, const char *more,
+		     off_t size)
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), n = -1;
 
 	memset(d, 0, sizeof(*d));
 	d->loop_fd = -1;
-	snprintf(d->file, sizeof(d->file), "%s/disk", client.dir);
-	d->file_fd = open(d->file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	snprintf(d->file, sizeof(d->file), "%s/disk-XXXXXX", client.dir);
+	d->file_fd = mkostemp(d->file, O_CLOEXEC);
 	assert_true(d->file_fd >= 0);
 	if (access(mkfs, X_OK) < 0 || control < 0 || ftruncate(d->file_fd, size) < 0 ||
-	    run_program(mkfs, arg, d->file) != 0)
+	    run_program(mkfs, arg, d->file, more) != 0)
 		goto out;
 	for (int tries = 0; tries < 10 && d->loop_fd < 0; tries++) {
 		n = ioctl(control, LOOP_CTL_GET_FREE);
@@ -216,7 +219,7 @@ static void check_growth(const char *mkfs, const char *arg, const char *fstype, 
 	struct error err = ERROR_INIT;
 	struct disk d;
 
-	if (agent_client_in_guest() || disk_make(&d, mkfs, arg, from) < 0) {
+	if (agent_client_in_guest() || disk_make(&d, mkfs, arg, NULL, from) < 0) {
 		print_message("no loop device or no %s: not tried\n", mkfs);
 		return;
 	}
@@ -249,6 +252,180 @@ void test_grow_ext4(void **state)
 void test_grow_xfs(void **state)
 {
 	check_growth("/sbin/mkfs.xfs", "-q", "xfs", 320 * MIB, 640 * MIB);
+}
+
+/* ---- layers ---- */
+
+/* An EROFS image of the test's root below, an ext4 above, as a container's root file system. */
+void test_layers(void **state)
+{
+	static char group[] = "X-kata.multi-layer=true", up[] = "X-kata.overlay-upper",
+		    low[] = "X-kata.overlay-lower",
+		    dir[] = "X-kata.mkdir.path={{ mount 0 }}/upper/made";
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"cat /etc/passwd | wc -l; touch /etc/x && echo rw; ls -d /made",
+			 NULL };
+	char *upper_options[] = { group, up, dir }, *lower_options[] = { group, low };
+	Grpc__Storage upper = GRPC__STORAGE__INIT, lower = GRPC__STORAGE__INIT;
+	Grpc__Storage *list[] = { &upper, &lower };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct disk ext4, erofs;
+	struct test_spec s;
+	int r;
+
+	if (agent_client_in_guest() ||
+	    disk_make(&ext4, "/sbin/mkfs.ext4", "-q", NULL, 16 * MIB) < 0) {
+		print_message("no loop device or no mkfs.ext4: not tried\n");
+		return;
+	}
+	test_spec_init(&s, &client, args);
+	if (disk_make(&erofs, "/usr/bin/mkfs.erofs", NULL, s.rootfs, 0) < 0) {
+		disk_free(&ext4);
+		print_message("no mkfs.erofs: not tried\n");
+		return;
+	}
+	upper.driver = lower.driver = (char *)"blk";
+	upper.fstype = (char *)"ext4";
+	lower.fstype = (char *)"erofs";
+	upper.source = ext4.dev;
+	lower.source = erofs.dev;
+	upper.mount_point = lower.mount_point = (char *)"/run/kata-containers/lay/rootfs";
+	upper.options = upper_options;
+	upper.n_options = 3;
+	lower.options = lower_options;
+	lower.n_options = 2;
+	s.storages = list;
+	s.n_storages = 2;
+	s.root.path = upper.mount_point;
+	r = agent_run(&client, "lay", &s, &out, NULL, &err);
+	if (r < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(out.buf, "2\nrw\n/made\n");
+	strbuf_reset(&out);
+	s.n_storages = 1;
+	assert_int_equal(agent_create(&client, "lay", &s, &err), TTRPC_INVALID_ARGUMENT);
+	assert_string_equal(err.msg, "container \"lay\": layers: no read-only one");
+	/* Nothing is left mounted: the devices can go. */
+	assert_int_equal(ioctl(ext4.loop_fd, LOOP_CLR_FD), 0);
+	assert_int_equal(ioctl(erofs.loop_fd, LOOP_CLR_FD), 0);
+	strbuf_release(&out);
+	disk_free(&ext4);
+	disk_free(&erofs);
+}
+
+/* ---- devices ---- */
+
+static enum ttrpc_code create_with(Grpc__Device *d, struct test_spec *s, struct error *err)
+{
+	Grpc__CreateContainerRequest req = GRPC__CREATE_CONTAINER_REQUEST__INIT;
+
+	req.container_id = req.exec_id = (char *)"dev";
+	req.oci = &s->spec;
+	req.devices = &d;
+	req.n_devices = 1;
+	return agent_call(&client, "CreateContainer", &req.base, err);
+}
+
+void test_devices(void **state)
+{
+	static const struct {
+		const char *type, *id, *vm_path;
+		enum ttrpc_code code;
+		const char *want;
+	} bad[] = {
+		{ "warp", "", "/dev/x", TTRPC_INVALID_ARGUMENT,
+		  "device type \"warp\" is not known" },
+		{ "blk", "", "/etc/passwd", TTRPC_INVALID_ARGUMENT,
+		  "\"/etc/passwd\" is neither a PCI path nor below /dev" },
+		{ "blk", "", "/dev/../etc/passwd", TTRPC_INVALID_ARGUMENT,
+		  "\"/dev/../etc/passwd\" is neither a PCI path nor below /dev" },
+		{ "blk", "", "/dev/null", TTRPC_INVALID_ARGUMENT,
+		  "/dev/null is not a block device" },
+		{ "scsi", "x", "", TTRPC_INVALID_ARGUMENT, "\"x\" is not a SCSI address (ID:LUN)" },
+		{ "vfio-pci", "v", "", TTRPC_INVALID_ARGUMENT,
+		  "device \"v\": 1 to 32 options ADDRESS=PATH" },
+		{ "vfio-ap", "", "", TTRPC_UNIMPLEMENTED,
+		  "device type \"vfio-ap\" is not supported" },
+	};
+	char *args[] = { (char *)"true", NULL };
+	Grpc__Spec__AnnotationsEntry cdi = GRPC__SPEC__ANNOTATIONS_ENTRY__INIT, *list[] = { &cdi };
+	Grpc__Device d = GRPC__DEVICE__INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	d.container_path = (char *)"/dev/x";
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		d.type = (char *)bad[i].type;
+		d.id = (char *)bad[i].id;
+		d.vm_path = (char *)bad[i].vm_path;
+		assert_int_equal(create_with(&d, &s, &err), bad[i].code);
+		assert_string_equal(str_after(err.msg, "container \"dev\": "), bad[i].want);
+	}
+	cdi.key = (char *)"cdi.k8s.io/gpu";
+	cdi.value = (char *)"vendor.com/gpu=0";
+	s.spec.annotations = list;
+	s.spec.n_annotations = 1;
+	assert_int_equal(create_with(&d, &s, &err), TTRPC_UNIMPLEMENTED);
+	assert_string_equal(err.msg,
+			    "container \"dev\": CDI devices (annotation \"cdi.k8s.io/gpu\") "
+			    "are not supported");
+}
+
+/* A block device in a container, with the host's numbers in the document and in the rule for it. */
+void test_block_device(void **state)
+{
+	char *args[] = { (char *)"sh", (char *)"-c",
+			 (char *)"dd if=/dev/xvda of=/dev/null count=1 2>/dev/null && echo read; "
+				 "test -b /dev/xvda && echo block",
+			 NULL };
+	Grpc__CreateContainerRequest req = GRPC__CREATE_CONTAINER_REQUEST__INIT;
+	Grpc__LinuxResources res = GRPC__LINUX_RESOURCES__INIT;
+	Grpc__LinuxDeviceCgroup all = GRPC__LINUX_DEVICE_CGROUP__INIT,
+				one = GRPC__LINUX_DEVICE_CGROUP__INIT, *rules[] = { &all, &one };
+	Grpc__LinuxDevice node = GRPC__LINUX_DEVICE__INIT, *nodes[] = { &node };
+	Grpc__Device d = GRPC__DEVICE__INIT, *devices[] = { &d };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+	struct disk disk = { .loop_fd = -1, .file_fd = -1 };
+	const char *pci = getenv("KATA_TEST_DISK_PCI");
+
+	if (!pci && (agent_client_in_guest() ||
+		     disk_make(&disk, "/sbin/mkfs.ext4", "-q", NULL, 16 * MIB) < 0)) {
+		print_message("no disk: not tried\n");
+		return;
+	}
+	test_spec_init(&s, &client, args);
+	node.path = d.container_path = (char *)"/dev/xvda";
+	node.type = one.type = (char *)"b";
+	node.major = one.major = 4000; /* no device of this kernel */
+	node.minor = one.minor = 77;
+	all.type = (char *)"a";
+	all.major = all.minor = -1;
+	all.access = one.access = (char *)"rwm";
+	one.allow = 1;
+	res.devices = rules;
+	res.n_devices = 2;
+	s.linux_.resources = &res;
+	s.linux_.devices = nodes;
+	s.linux_.n_devices = 1;
+	d.type = (char *)"blk";
+	d.id = (char *)(pci ? pci : "");
+	d.vm_path = disk.dev;
+	req.container_id = req.exec_id = (char *)"bd";
+	req.oci = &s.spec;
+	req.devices = devices;
+	req.n_devices = 1;
+	if (agent_call(&client, "CreateContainer", &req.base, &err) != TTRPC_OK)
+		fail_msg("%s", err.msg);
+	assert_int_equal(agent_start(&client, "bd", &err), TTRPC_OK);
+	assert_int_equal(agent_read_all(&client, "bd", "bd", false, &out), 0);
+	assert_string_equal(out.buf, "read\nblock\n");
+	strbuf_release(&out);
+	assert_int_equal(agent_remove(&client, "bd", 5), TTRPC_OK);
+	disk_free(&disk);
 }
 
 /* ---- memory ---- */

@@ -77,8 +77,21 @@ static void test_refused(void **state)
 	req.mount_point = "/tmp/..";
 	add_bad(&t, &req, -EINVAL, "storage mount point \"/\" is the guest's own root");
 	req.mount_point = "/tmp/x";
+	req.driver = "warp";
+	add_bad(&t, &req, -EINVAL, "storage \"/tmp/x\": storage driver \"warp\" is not supported");
 	req.driver = "scsi";
-	add_bad(&t, &req, -EINVAL, "storage \"/tmp/x\": storage driver \"scsi\" is not supported");
+	req.source = "1-2";
+	add_bad(&t, &req, -EINVAL, "storage \"/tmp/x\": \"1-2\" is not a SCSI address (ID:LUN)");
+	req.driver = "blk-ccw";
+	add_bad(&t, &req, -EINVAL,
+		"storage \"/tmp/x\": \"1-2\" is not a channel device (0.0.xxxx)");
+	req.driver = "nvdimm";
+	add_bad(&t, &req, -EINVAL,
+		"storage \"/tmp/x\": \"1-2\" is neither a PCI path nor below /dev");
+	req.source = "/dev/../etc/passwd";
+	add_bad(&t, &req, -EINVAL,
+		"storage \"/tmp/x\": \"/dev/../etc/passwd\" is neither a PCI path nor below /dev");
+	req.source = NULL;
 	req.driver = NULL;
 	add_bad(&t, &req, -EINVAL, "storage \"/tmp/x\": storage driver \"\" is not supported");
 	req.driver = "virtio-fs";
@@ -132,7 +145,7 @@ static void test_names(void **state)
 
 	while (storage_drivers[n])
 		n++;
-	assert_int_equal(n, 8);
+	assert_int_equal(n, 12);
 }
 
 int main(void)
