@@ -97,7 +97,7 @@ static int check_manifest(const struct image_check_params *p, int fd, struct ima
 				 (unsigned long long)info->size, (unsigned long long)m.size);
 	if (!p->verify_sha512)
 		return 0;
-	r = manifest_hash_fits(&m, fd, err);
+	r = manifest_hash_fits(&m, fd, NULL, err);
 	if (r < 0)
 		return r;
 	if (!r)

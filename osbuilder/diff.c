@@ -138,6 +138,7 @@ static int compare_content(struct diff *d, const struct tree_node *a, const stru
 			r = blob_reader_pread(&rb, off, d->buf + COMPARE_CHUNK, n, d->err);
 		if (r == 0 && memcmp(d->buf, d->buf + COMPARE_CHUNK, n) != 0)
 			return changed(d, a, "content", NULL, NULL);
+		progress_add(d->p->progress, PROGRESS_CHECK, 0, n);
 	}
 	return r < 0 ? error_prefix(d->err, "%.500s", tree_path(a, path)) : 0;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "progress.h"
 #include "tree/tree.h"
 
 /*
@@ -38,7 +39,8 @@ typedef int (*diff_fn)(void *data, const struct diff_change *c);
 int diff_change_line(const struct diff_change *c, struct strbuf *out);
 
 struct diff_params {
-	bool times; /* compare modification times, too */
+	bool times;		   /* compare modification times, too */
+	struct progress *progress; /* bytes compared go to PROGRESS_CHECK; may be NULL */
 };
 
 /* 0: equal; 1: different; else -errno. Marks of both trees' inodes are used. */

@@ -8,9 +8,11 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/parse.h"
 #include "codec/json.h"
 
 #define ZERO_CHUNK 65536
+#define HASH_STEP  (8u << 20)
 
 void manifest_release(struct manifest *m)
 {
@@ -331,10 +333,35 @@ static int rest_is_zero(int fd, uint64_t off, struct error *err)
 	}
 }
 
-int manifest_hash_fits(const struct manifest *m, int fd, struct error *err)
+/* SHA-512 of the first `size` bytes, told to progress on the way. */
+static int hash_begin(int fd, uint64_t size, struct progress *progress, char hex[SHA_HEX_MAX],
+		      struct error *err)
+{
+	_cleanup_sha_ struct sha sha = SHA_INIT;
+	uint8_t digest[SHA_SIZE_MAX];
+	int r = sha_begin(&sha, SHA_KIND_512);
+
+	if (r < 0)
+		return error_set(err, r, "libcrypto has no SHA-512");
+	for (uint64_t at = 0; r == 0 && at < size;) {
+		const uint64_t n = MIN(size - at, (uint64_t)HASH_STEP);
+
+		r = sha_update_fd(&sha, fd, at, n, err);
+		progress_add(progress, PROGRESS_CHECK, 0, n);
+		at += n;
+	}
+	if (r < 0)
+		return r;
+	r = sha_finish(&sha, digest);
+	hex_encode(hex, digest, SHA_SIZE_512);
+	return r < 0 ? error_set(err, r, "libcrypto failed to hash") : 0;
+}
+
+int manifest_hash_fits(const struct manifest *m, int fd, struct progress *progress,
+		       struct error *err)
 {
 	char hex[SHA_HEX_MAX];
-	int r = sha_hex_of_fd(SHA_KIND_512, fd, 0, m->sha512_size, hex, err);
+	int r = hash_begin(fd, m->sha512_size, progress, hex, err);
 
 	if (r == -ENODATA)
 		return 0;

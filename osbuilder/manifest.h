@@ -69,7 +69,8 @@ int manifest_load(const char *image_path, struct manifest *ret, struct error *er
  * Is the file what the manifest was made of? 1 yes, 0 its SHA-512 differs or something follows the hashed bytes. The size is not looked
  * at.
  */
-int manifest_hash_fits(const struct manifest *m, int fd, struct error *err);
+int manifest_hash_fits(const struct manifest *m, int fd, struct progress *progress,
+		       struct error *err);
 int manifest_parse(const char *text, size_t len, struct manifest *ret, struct error *err);
 
 #endif

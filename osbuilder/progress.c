@@ -10,6 +10,7 @@
 static const char *const stage_names[] = {
 	[PROGRESS_RESOLVE] = "resolve", [PROGRESS_FETCH] = "fetch", [PROGRESS_UNPACK] = "unpack",
 	[PROGRESS_PASSES] = "passes",	[PROGRESS_WRITE] = "write", [PROGRESS_SEAL] = "seal",
+	[PROGRESS_CHECK] = "check",
 };
 _Static_assert(ARRAY_SIZE(stage_names) == PROGRESS_STAGES, "one name a stage");
 

@@ -25,9 +25,10 @@ enum progress_stage {
 	PROGRESS_UNPACK,  /* archives and directories into the tree */
 	PROGRESS_PASSES,  /* the tree into what a guest needs */
 	PROGRESS_WRITE,	  /* an output: file system, archive or directory */
-	PROGRESS_SEAL, /* hash trees, SHA-512, manifest, bill of materials, renames; reading back for verify */
+	PROGRESS_SEAL,	  /* hash trees, SHA-512, manifest, bill of materials, renames */
+	PROGRESS_CHECK,	  /* reading back: verify, diff */
 };
-#define PROGRESS_STAGES 6
+#define PROGRESS_STAGES 7
 /* "resolve", "fetch" ... */
 const char *progress_stage_name(enum progress_stage s);
 

@@ -13,7 +13,8 @@
  *   manifest	size and SHA-512 of the whole file
  *
  * Checked in this order; the first that fails is the error. A check that the file gives no reference for is not made, and the result
- * says so; when none but the tables could be checked, that is an error, and so is a hash partition without a known root hash.
+ * says so; when none but the tables could be checked, that is an error, and so is a hash partition without a known root hash. An error
+ * is a verdict, `damaged`, or says that none could be reached.
  */
 struct image_verify_params {
 	const char *path;
@@ -21,6 +22,7 @@ struct image_verify_params {
 	/* What the image must be sealed as: with this seal, or with this root hash in hex and the rest from the manifest. Or both NULL. */
 	const struct verity_seal *seal;
 	const char *root_hash;
+	struct progress *progress; /* bytes read go to PROGRESS_CHECK; may be NULL */
 };
 struct image_verify_result {
 	struct image_info info;
@@ -29,9 +31,10 @@ struct image_verify_result {
 	struct verity_seal seal; /* when verity_checked */
 	struct verity_bad bad;	 /* when checked and not ok; partition 0: none was found */
 	bool sha512_checked, sha512_ok;
+	bool damaged; /* it is not what it should be */
 };
 /*
- * -EBADMSG: the content is not what it was; -EINVAL: it cannot be such a file; -ENODATA: nothing to compare it with. On an error *ret says how far
+ * -EBADMSG: the content is not what it was; -EINVAL: it cannot be such a file; -ENODATA: nothing to compare it with; -ENODEV: no regular file. On an error *ret says how far
  * it came.
  */
 int image_verify(const struct image_verify_params *p, struct image_verify_result *ret,

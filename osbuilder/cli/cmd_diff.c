@@ -20,13 +20,23 @@ static const struct cli_option options[] = {
 	{ NULL },
 };
 
+/* On one terminal with the line of progress. */
+static int put(struct report *report, const char *line)
+{
+	int code;
+
+	report_clear(report);
+	code = puts(line) < 0 ? -EIO : 0;
+	return report->style == REPORT_LIVE && fflush(stdout) != 0 ? -EIO : code;
+}
+
 static int print_line(void *data, const struct diff_change *c)
 {
 	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 
 	if (diff_change_line(c, &line) < 0)
 		return -ENOMEM;
-	return puts(line.buf) < 0 ? -EIO : 0;
+	return put(data, line.buf);
 }
 
 static void put_text(struct json_out *o, const char *key, const char *text)
@@ -63,23 +73,41 @@ static int print_json(void *data, const struct diff_change *c)
 	json_out_end(&o);
 	if (json_out_finish(&o) < 0)
 		return -ENOMEM;
-	return puts(line.buf) < 0 ? -EIO : 0;
+	return put(data, line.buf);
+}
+
+static int read_one(const char *path, struct progress *progress, struct tree **ret,
+		    struct error *err)
+{
+	int r;
+
+	progress_begin(progress, PROGRESS_UNPACK, path, 0, 0);
+	r = image_read(path, ret, NULL, err);
+	if (r == 0)
+		progress_end(progress, PROGRESS_UNPACK);
+	return r;
 }
 
 static int diff(const struct cli_command *c, int argc, char **argv, struct error *err)
 {
+	static const struct report_args live = { .only_live = true };
+	_cleanup_report_ struct report report = REPORT_INIT;
 	_cleanup_tree_ struct tree *a = NULL, *b = NULL;
 	struct diff_args args = { 0 };
 	int r = cli_read(c, argc, argv, &args, err);
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = image_read(argv[1], &a, NULL, err);
+	r = report_open(&report, &live, c, err);
+	args.p.progress = &report.progress;
 	if (r == 0)
-		r = image_read(argv[2], &b, NULL, err);
+		r = read_one(argv[1], args.p.progress, &a, err);
 	if (r == 0)
-		r = diff_trees(a, b, &args.p, args.json ? print_json : print_line, NULL, err);
-	return r;
+		r = read_one(argv[2], args.p.progress, &b, err);
+	if (r < 0)
+		return r;
+	progress_begin(args.p.progress, PROGRESS_CHECK, NULL, 0, 0);
+	return diff_trees(a, b, &args.p, args.json ? print_json : print_line, &report, err);
 }
 
 const struct cli_command cli_diff = {

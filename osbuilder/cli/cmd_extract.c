@@ -29,16 +29,18 @@ static const struct cli_option options[] = {
 	{ NULL },
 };
 
-static void say_left_out(const char *what, const char *path)
+static void say_left_out(struct report *report, const char *what, const char *path)
 {
 	_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
 
+	report_clear(report);
 	if (escape_text(&name, path) == 0)
 		fprintf(stderr, "osbuilder: left out %s %s\n", what, name.buf);
 }
 
 /* Removes devices or sockets below dir. Recursion ends at TREE_DEPTH_MAX. */
-static void remove_special(const struct extract_args *x, struct tree *t, struct tree_node *dir)
+static void remove_special(const struct extract_args *x, struct report *report, struct tree *t,
+			   struct tree_node *dir)
 {
 	char path[TREE_PATH_BUF];
 
@@ -48,13 +50,13 @@ static void remove_special(const struct extract_args *x, struct tree *t, struct 
 		const char *what = NULL;
 
 		if (tree_is_dir(n))
-			remove_special(x, t, n);
+			remove_special(x, report, t, n);
 		else if (x->no_devices && (S_ISCHR(mode) || S_ISBLK(mode)))
 			what = "device";
 		else if (x->no_sockets && S_ISSOCK(mode))
 			what = "socket";
 		if (what) {
-			say_left_out(what, tree_path(n, path));
+			say_left_out(report, what, tree_path(n, path));
 			tree_remove(t, n);
 		}
 	}
@@ -78,6 +80,8 @@ static int write_tar(struct extract_args *x, struct tree *t, struct error *err)
 
 static int extract(const struct cli_command *c, int argc, char **argv, struct error *err)
 {
+	static const struct report_args live = { .only_live = true };
+	_cleanup_report_ struct report report = REPORT_INIT;
 	struct extract_args a = { .p.keep_times = true };
 	_cleanup_tree_ struct tree *t = NULL;
 	int r = cli_read(c, argc, argv, &a, err);
@@ -88,10 +92,17 @@ static int extract(const struct cli_command *c, int argc, char **argv, struct er
 		return error_set(err, -EINVAL, "extract: with --tar one image is needed");
 	if (!a.tar && cli_operands(argv) != 2)
 		return error_set(err, -EINVAL, "extract: an image and a directory are needed");
+	r = report_open(&report, &live, c, err);
+	if (r < 0)
+		return r;
+	a.p.progress = &report.progress;
+	progress_begin(a.p.progress, PROGRESS_UNPACK, argv[1], 0, 0);
 	r = image_read(argv[1], &t, NULL, err);
 	if (r < 0)
 		return r;
-	remove_special(&a, t, tree_root(t));
+	progress_end(a.p.progress, PROGRESS_UNPACK);
+	remove_special(&a, &report, t, tree_root(t));
+	progress_begin(a.p.progress, PROGRESS_WRITE, a.tar ? a.tar : argv[2], 0, 0);
 	return a.tar ? write_tar(&a, t, err) : writer_dir(t, AT_FDCWD, argv[2], &a.p, err);
 }
 

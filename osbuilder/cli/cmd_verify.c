@@ -102,6 +102,7 @@ static int print_json(const char *path, const struct image_verify_result *v, int
 	json_out_string(&o, "file", file.buf);
 	json_out_string(&o, "kind", v->info.is_initrd ? "initrd" : "image");
 	json_out_bool(&o, "ok", code == 0);
+	json_out_bool(&o, "checked", code == 0 || v->damaged);
 	json_out_string(&o, "error", code < 0 ? said.buf : NULL);
 	json_out_bool(&o, "tables", v->tables_ok);
 	put_verity(&o, v);
@@ -116,10 +117,12 @@ static int print_json(const char *path, const struct image_verify_result *v, int
 	return code;
 }
 
-static int verify_file(const char *path, const struct verify_args *a, struct error *err)
+/* -EBADMSG: the file is not what it should be, and nothing else. */
+static int verify_file(const char *path, const struct verify_args *a, struct report *report,
+		       struct error *err)
 {
 	const struct strbuf *text = &a->seal;
-	struct image_verify_params p = { .path = path };
+	struct image_verify_params p = { .path = path, .progress = &report->progress };
 	struct image_verify_result v;
 	struct verity_seal seal;
 	int r;
@@ -138,20 +141,27 @@ static int verify_file(const char *path, const struct verify_args *a, struct err
 	if (r < 0)
 		return r;
 	r = image_verify(&p, &v, err);
+	report_clear(report);
 	if (a->json)
-		return print_json(path, &v, r, err);
-	if (r == 0)
+		r = print_json(path, &v, r, err);
+	else if (r == 0)
 		print_result(&v);
-	return r;
+	if (r < 0 && v.damaged)
+		return -EBADMSG;
+	return r == -EBADMSG ? -EINVAL : r;
 }
 
 static int verify(const struct cli_command *c, int argc, char **argv, struct error *err)
 {
+	static const struct report_args live = { .only_live = true };
+	_cleanup_report_ struct report report = REPORT_INIT;
 	struct verify_args a = { STRBUF_INIT };
 	int r = cli_read(c, argc, argv, &a, err);
 
 	if (r == 0)
-		r = verify_file(argv[1], &a, err);
+		r = report_open(&report, &live, c, err);
+	if (r == 0)
+		r = verify_file(argv[1], &a, &report, err);
 	strbuf_release(&a.seal);
 	return r < 0 ? r : 0;
 }
@@ -162,9 +172,13 @@ const struct cli_command cli_verify = {
 	.synopsis = "[OPTION...] FILE",
 	.about =
 		"Reads a whole image or initrd and compares it with its manifest and, when it is measured, with its\n"
-		"hash tree; names the first block that was changed.",
+		"hash tree; names the first block that was changed.\n"
+		"\n"
+		"Exit status: 0 all is as it should be, 1 it is not, 2 that could not be found out.",
 	.options = { options },
 	.n_operands = 1,
 	.operands = "exactly one file is needed",
 	.run = verify,
+	.failed = 2,
+	.refuted = 1,
 };

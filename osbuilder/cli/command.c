@@ -125,6 +125,8 @@ int cli_status(const struct cli_command *c, int code)
 {
 	if (code >= 0)
 		return code;
+	if (code == -EBADMSG && c->refuted)
+		return c->refuted;
 	return c->failed ? c->failed : 1;
 }
 

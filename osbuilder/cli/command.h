@@ -70,6 +70,7 @@ struct cli_command {
 	 */
 	int (*run)(const struct cli_command *c, int argc, char **argv, struct error *err);
 	int failed; /* exit status of an error; 0: 1 */
+	int refuted; /* that of -EBADMSG, with which run() says that what it looked at is not so; 0: as any error */
 };
 
 /*

@@ -220,8 +220,9 @@ static int choose_style(struct report *r, const struct report_args *a, struct er
 		return error_set(err, -EINVAL,
 				 "OSBUILDER_PROGRESS: '%s' is none of live, plain, quiet", wish);
 	} else {
-		r->style = isatty(r->fd) && term && *term && !str_eq(term, "dumb") ? REPORT_LIVE
-										   : REPORT_PLAIN;
+		const bool live = isatty(r->fd) && term && *term && !str_eq(term, "dumb");
+
+		r->style = live ? REPORT_LIVE : a->only_live ? REPORT_QUIET : REPORT_PLAIN;
 	}
 	if (!a->json_file)
 		return 0;
@@ -303,10 +304,15 @@ int report_finish(struct report *r, const struct cli_command *c, int code, struc
 	return code;
 }
 
-void report_close(struct report *r)
+void report_clear(struct report *r)
 {
 	if (r->open && begin_line(r) == 0 && r->line.len)
 		put_line(r);
+}
+
+void report_close(struct report *r)
+{
+	report_clear(r);
 	if (r->open)
 		progress_release(&r->progress);
 	if (r->open && r->style == REPORT_LIVE)

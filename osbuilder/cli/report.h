@@ -16,7 +16,7 @@
  *   quiet	warnings only
  *   JSON	one object a line, for programs; see below
  *
- * Standard error is for people: live when it is a terminal, else plain, unless --quiet or $OSBUILDER_PROGRESS (live, plain, quiet) say
+ * Standard error is for people: live when it is a terminal, else plain (verify, extract, diff: quiet), unless --quiet or $OSBUILDER_PROGRESS (live, plain, quiet) say
  * another. JSON goes to standard output or to the file of --json-file (/dev/fd/N for an open descriptor), and standard error then gets
  * nothing but the error.
  *
@@ -39,6 +39,8 @@ enum report_style { REPORT_QUIET, REPORT_PLAIN, REPORT_LIVE, REPORT_JSON };
 struct report_args {
 	bool quiet, json;
 	const char *json_file;
+	/* Of a command whose result is on standard output: nothing but warnings where there is no terminal. */
+	bool only_live;
 };
 /* For commands whose args begin with a struct report_args. */
 extern const struct cli_option cli_report_options[];
@@ -62,6 +64,8 @@ int report_open(struct report *r, const struct report_args *a, const struct cli_
 		struct error *err);
 /* The end of the command, which returns what this returns: `code` and err, or the error of writing the JSON. */
 int report_finish(struct report *r, const struct cli_command *c, int code, struct error *err);
+/* Takes the line off the terminal, for who is about to write there himself. */
+void report_clear(struct report *r);
 void report_close(struct report *r);
 #define _cleanup_report_ _cleanup_(report_close)
 

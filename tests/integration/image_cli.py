@@ -111,6 +111,22 @@ def progress_cases():
             assert code == -signo and out == b"" and text.endswith("\r\x1b[K"), (code, out, text)
             assert not os.path.exists(f"{OUT}/endless.d"), signo
 
+    @case("verify, extract and diff: one line on a terminal, gone at the end; nothing in a log")
+    def _():
+        build("--measured", "--quiet", ok=True)
+        for argv, stages, code in ((["verify", IMG], ["check"], 0), (["extract", IMG, f"{OUT}/live.d"], ["unpack", "write"], None),
+                                   (["diff", IMG, INITRD], ["unpack", "check"], 1)):
+            status, out, text = on_terminal(100, OSBUILDER, *argv)
+            assert code is None or status == code, (argv, status, text)
+            head, tail = text.rsplit("\r\x1b[K", 1)
+            drawn = [d.split()[0] for d in head.split("\r\x1b[K") if d]
+            assert set(drawn) == set(stages), (argv, text)
+            assert "\n" not in head and (status != 0 or tail == ""), (argv, text)
+            assert argv[0] == "extract" or out, argv
+            if argv[0] != "extract":
+                p = osb(*argv)
+                assert (p.returncode, p.stdout.encode(), p.stderr) == (code, out, ""), (argv, p)
+
     @case("--json: stages and results on standard output, nothing else anywhere")
     def _():
         p = build("--measured", "--json", ok=True)
@@ -270,10 +286,42 @@ def json_cases():
         p = osb("verify", "--json", bad)
         v = json.loads(p.stdout)
         assert p.returncode == 1 and p.stderr == f"osbuilder: {v['error']}\n", p
-        assert (v["ok"], v["tables"], v["verity"]["ok"], v["sha512"]) == (False, True, False, None), v
+        assert (v["ok"], v["checked"], v["tables"], v["verity"]["ok"], v["sha512"]) == (False, True, True, False, None), v
         assert v["verity"]["bad"] == {"partition": 1, "block": 5, "offset": at - 77}, v
         v = json.loads(osb("verify", "--json", INITRD, ok=True).stdout)
         assert (v["kind"], v["ok"], v["verity"], v["sha512"]) == ("initrd", True, None, True), v
+
+    @case("verify: exit 1 is a verdict, exit 2 says that there is none")
+    def _():
+        bad = f"{OUT}/verdict.img"
+
+        def expect(status, message, *argv):
+            p = osb("verify", *argv)
+            assert p.returncode == status and message in p.stderr, (argv, p)
+
+        def fresh():
+            for f in ("", ".manifest.json"):
+                shutil.copy(IMG + f, bad + f)
+
+        fresh()
+        os.truncate(bad, 4 << 20)
+        expect(1, "is truncated", bad)
+        fresh()
+        with open(bad, "r+b") as f:
+            f.seek(0x1000)
+            f.write(b"X")
+        expect(1, "its DAX header or partitions are not those of its manifest", bad)
+        fresh()
+        expect(1, "root hash", "--root-hash", "00" * 32, bad)  # it is sound, and not that image
+        expect(2, "root_hash has 7 hex digits, not 64", "--root-hash", "no hash", bad)
+        os.remove(f"{bad}.manifest.json")
+        expect(2, "neither a manifest nor --root-hash says its root hash", bad)
+        v = json.loads(osb("verify", "--json", bad).stdout)
+        assert (v["ok"], v["checked"]) == (False, False), v
+        expect(2, "No such file", f"{OUT}/none.img")
+        expect(2, "is not a regular file", OUT)
+        expect(2, "exactly one file is needed", bad, bad)
+        expect(2, "unknown option", "--what", bad)
 
     @case("diff --json; names that are hostile stay text")
     def _():
@@ -319,7 +367,7 @@ def json_cases():
     @case("what cannot be written to standard output is no success")
     def _():
         with open("/dev/full", "wb") as full:
-            for argv, status in ((["inspect", IMG], 1), (["diff", IMG, INITRD], 2), (["verify", "--json", IMG], 1), (["help"], 1)):
+            for argv, status in ((["inspect", IMG], 1), (["diff", IMG, INITRD], 2), (["verify", "--json", IMG], 2), (["help"], 1)):
                 p = subprocess.run([OSBUILDER, *argv], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
                 assert p.returncode == status, (argv, p)
 

@@ -151,20 +151,20 @@ def test_verify(out, plain):
         p = verify(*args, image)
         tap.ok(p.returncode == 0 and "root hash " + root in p.stdout, "verify %s agrees" % args[0], p.stderr)
     other = ("1" if root[0] == "0" else "0") + root[1:]
-    cases = [(["--root-hash", other, image], "partition 2 is damaged: block 0, at byte"),
-             (["--root-hash", line.replace(root, other), image], "the given verity parameters are not those of its manifest"),
-             (["--root-hash", "12", image], "root_hash has 2 hex digits, not 64"),
-             (["--root-hash", "salt=", image], "verity parameters: 'root_hash' is missing"),
-             (["--root-hash", root, plain + "/kata.img"], "no manifest says salt and sizes of its hash tree"),
-             (["--root-hash", line, plain + "/kata.img"], "is not measured: it has no second partition"),
-             (["--root-hash-file", "/nonexistent", image], "/nonexistent"), ([TEST_AGENT], "no partition table at byte 0"),
-             ([], "verify: exactly one file is needed"), (["--x", image], "verify: unknown option '--x'")]
-    for args, want in cases:
+    cases = [(1, ["--root-hash", other, image], "partition 2 is damaged: block 0, at byte"),
+             (1, ["--root-hash", line.replace(root, other), image], "the given verity parameters are not those of its manifest"),
+             (2, ["--root-hash", "12", image], "root_hash has 2 hex digits, not 64"),
+             (2, ["--root-hash", "salt=", image], "verity parameters: 'root_hash' is missing"),
+             (2, ["--root-hash", root, plain + "/kata.img"], "no manifest says salt and sizes of its hash tree"),
+             (1, ["--root-hash", line, plain + "/kata.img"], "is not measured: it has no second partition"),
+             (2, ["--root-hash-file", "/nonexistent", image], "/nonexistent"), (1, [TEST_AGENT], "no partition table at byte 0"),
+             (2, [], "verify: exactly one file is needed"), (2, ["--x", image], "verify: unknown option '--x'")]
+    for status, args, want in cases:
         p = verify(*args)
-        tap.ok(p.returncode == 1 and want in p.stderr and not p.stdout, "verify refuses: " + want, p.stderr + p.stdout)
+        tap.ok(p.returncode == status and want in p.stderr and not p.stdout, "verify refuses: " + want, p.stderr + p.stdout)
     os.rename(image + ".manifest.json", out + "/away")
     p = verify(image)
-    tap.ok(p.returncode == 1 and "neither a manifest nor --root-hash says its root hash" in p.stderr,
+    tap.ok(p.returncode == 2 and "neither a manifest nor --root-hash says its root hash" in p.stderr,
            "a hash partition without a known root hash is not good", p.stderr)
     os.rename(out + "/away", image + ".manifest.json")
     p = verify(plain + "/kata.img")
@@ -172,7 +172,7 @@ def test_verify(out, plain):
            "an image that is not measured is compared with its manifest, and verify says so", p.stderr + p.stdout)
     os.unlink(plain + "/kata.img.manifest.json")
     p = verify(plain + "/kata.img")
-    tap.ok(p.returncode == 1 and "there is nothing to verify it by" in p.stderr, "nothing to compare with is no success", p.stderr)
+    tap.ok(p.returncode == 2 and "there is nothing to verify it by" in p.stderr, "nothing to compare with is no success", p.stderr)
 
 
 def test_options():

@@ -193,7 +193,7 @@ def ext4_cases():
 
     @case("ext4, both partition tables: verify says that there is nothing to verify it by")
     def _():
-        refused(["verify", f"{TMP}/dax.img"], 1, "there is nothing to verify it by")
+        refused(["verify", f"{TMP}/dax.img"], 2, "there is nothing to verify it by")
 
     @case("ext4, one partition table")
     def _():
@@ -220,7 +220,7 @@ def measured_cases():
         check_whole(path, "ext4", ["+ /lost+found"])
         out = osb("verify", "--root-hash-file", line, path).stdout
         assert "verity: ok" in out and root in out, out
-        refused(["verify", path], 1, "neither a manifest nor --root-hash says its root hash")
+        refused(["verify", path], 2, "neither a manifest nor --root-hash says its root hash")
         for at, part, block in ((3 * MIB + 5 * 4096 + 7, 1, 5), (127 * MIB + 9000, 2, 2)):
             with open(path, "r+b") as f:
                 f.seek(at)

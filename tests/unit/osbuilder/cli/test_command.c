@@ -161,12 +161,16 @@ static void test_tables(void **state)
 static void test_status_and_hints(void **state)
 {
 	static const int known[] = { -ENOSPC, -EDQUOT, -EROFS, -EMFILE, -ENFILE, -ESTALE };
-	const struct cli_command other = { .failed = 2 };
+	struct cli_command other = { .failed = 2 };
 	struct error err = ERROR_INIT;
 
 	assert_int_equal(cli_status(&cmd, 0), 0);
 	assert_int_equal(cli_status(&cmd, 1), 1);
 	assert_int_equal(cli_status(&cmd, -EIO), 1);
+	assert_int_equal(cli_status(&other, -EIO), 2);
+	assert_int_equal(cli_status(&other, -EBADMSG), 2);
+	other.refuted = 1;
+	assert_int_equal(cli_status(&other, -EBADMSG), 1);
 	assert_int_equal(cli_status(&other, -EIO), 2);
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		error_sys(&err, known[i], "x");
