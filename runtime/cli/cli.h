@@ -18,6 +18,8 @@ struct cli {
 
 typedef int (*cli_command_fn)(const struct cli *cli, int argc, char **argv, struct error *err);
 
+int cmd_create(const struct cli *cli, int argc, char **argv, struct error *err);
+int cmd_start(const struct cli *cli, int argc, char **argv, struct error *err);
 int cmd_run(const struct cli *cli, int argc, char **argv, struct error *err);
 int cmd_spec(const struct cli *cli, int argc, char **argv, struct error *err);
 int cmd_state(const struct cli *cli, int argc, char **argv, struct error *err);

@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/known.h"
 #include "cli/session.h"
+#include "cli/standin.h"
 #include "cli/task_client.h"
 #include "codec/json.h"
 #include "oci/spec.h"
@@ -37,9 +38,9 @@ static int parse(struct exec_options *o, int argc, char **argv, int *next, struc
 		{ "tty", "t", OPTION_FLAG, &o->tty, NULL, "" },
 		{ "user", "u", OPTION_STRING, &o->user, "UID[:GID]", "" },
 		{ "process", "p", OPTION_STRING, &o->process, "FILE", "" },
-		{ "detach", "d", OPTION_FLAG, &o->detach, NULL, NULL },
-		{ "pid-file", NULL, OPTION_STRING, &o->pid_file, "FILE", NULL },
-		{ "console-socket", NULL, OPTION_STRING, &o->console_socket, "PATH", NULL },
+		{ "detach", "d", OPTION_FLAG, &o->detach, NULL, "" },
+		{ "pid-file", NULL, OPTION_STRING, &o->pid_file, "FILE", "" },
+		{ "console-socket", NULL, OPTION_STRING, &o->console_socket, "PATH", "" },
 		{ "no-new-privs", NULL, OPTION_FLAG, &o->no_new_privs, NULL, "" },
 		{ "no-subreaper", NULL, OPTION_FLAG, &o->ignored, NULL, NULL },
 	};
@@ -49,10 +50,8 @@ static int parse(struct exec_options *o, int argc, char **argv, int *next, struc
 		return r;
 	if (argc - *next < (o->process ? 1 : 2))
 		return error_set(err, -EINVAL, "expected a container id and a command: %s", USAGE);
-	if (o->detach || o->console_socket)
-		return error_set(err, -EOPNOTSUPP,
-				 "exec --detach and --console-socket are not "
-				 "supported yet");
+	if (!o->detach && o->console_socket)
+		return error_set(err, -EINVAL, "--console-socket is for exec --detach");
 	return 0;
 }
 
@@ -167,65 +166,127 @@ static void remove_fifos(const struct session *s)
 	}
 }
 
-static int run_process(struct known *k, struct loop *loop, const struct strbuf *process,
-		       bool is_terminal, struct error *err)
-{
-	_cleanup_task_client_ struct task_client client = TASK_CLIENT_INIT;
-	_cleanup_session_ struct session s;
+/* One process of a container, from its description to its end. */
+struct exec {
+	struct known k;
+	struct strbuf process; /* JSON */
+	bool is_terminal;
 	char exec_id[48];
-	int status = 0, r;
+	struct loop *loop;
+	struct task_client client;
+	struct session session;
+};
 
-	snprintf(exec_id, sizeof(exec_id), "exec-%d-%llu", (int)getpid(),
+static int make_and_start(struct exec *e, struct error *err)
+{
+	int r = loop_new(&e->loop);
+
+	if (r < 0)
+		return error_sys(err, r, "event loop");
+	snprintf(e->exec_id, sizeof(e->exec_id), "exec-%d-%llu", (int)getpid(),
 		 (unsigned long long)time_mono_usec());
-	session_init(&s, loop);
-	if ((r = session_catch_signals(&s, err)) < 0 ||
-	    (r = task_client_open(&client, loop, &k->instance, err)) < 0)
-		return r;
-	r = session_make_fifos(&s, &k->instance, exec_id, is_terminal, err);
+	session_init(&e->session, e->loop);
+	r = session_catch_signals(&e->session, err);
 	if (r == 0)
-		r = send_exec(&client, &s, exec_id, process, err);
-	if (r == 0) {
-		r = session_attach(&s, &client, exec_id, err);
-		if (r == 0)
-			r = task_start(&client, exec_id, err);
-		if (r == 0)
-			r = session_started(&s, err);
-		if (r == 0)
-			r = session_run(&s, &status, err);
-		(void)task_delete(&client, exec_id, NULL);
-	}
-	remove_fifos(&s);
-	if (r < 0 && strstr(error_text(err), "exec \""))
+		r = task_client_open(&e->client, e->loop, &e->k.instance, err);
+	if (r == 0)
+		r = session_make_fifos(&e->session, &e->k.instance, e->exec_id, e->is_terminal,
+				       err);
+	if (r == 0)
+		r = send_exec(&e->client, &e->session, e->exec_id, &e->process, err);
+	if (r < 0)
+		return r;
+	r = session_attach(&e->session, &e->client, e->exec_id, err);
+	if (r == 0)
+		r = task_start(&e->client, e->exec_id, err);
+	if (r == 0)
+		r = session_started(&e->session, err);
+	if (r == 0)
+		return 0;
+	(void)task_delete(&e->client, e->exec_id, NULL);
+	if (strstr(error_text(err), "exec \""))
 		return err->code == -ENOENT ? 127 : 126;
+	return r;
+}
+
+static int begin(void *data, struct error *err)
+{
+	struct exec *e = data;
+	int r = make_and_start(e, err);
+
+	if (r)
+		remove_fifos(&e->session);
+	return r;
+}
+
+static int end(void *data, struct error *err)
+{
+	struct exec *e = data;
+	int status = 0, r = session_run(&e->session, &status, err);
+
+	(void)task_delete(&e->client, e->exec_id, NULL);
+	remove_fifos(&e->session);
 	return r < 0 ? r : status;
+}
+
+static void release(struct exec *e)
+{
+	remove_fifos(&e->session);
+	task_client_close(&e->client);
+	session_release(&e->session);
+	loop_free(e->loop);
+	strbuf_release(&e->process);
+	known_release(&e->k);
+}
+
+static int run_process(struct exec *e, const struct exec_options *o, struct error *err)
+{
+	struct standin s = { .terminal = e->is_terminal,
+			     .console_socket = o->console_socket,
+			     .pid_file = o->pid_file,
+			     .begin = begin,
+			     .end = end,
+			     .data = e };
+	int r;
+
+	if (o->detach) {
+		r = standin_check(&s, "run detached", err);
+		return r < 0 ? r : standin_run(&s, err);
+	}
+	if (e->is_terminal && !isatty(STDIN_FILENO))
+		return error_set(err, -ENOTTY, "a terminal is asked for, but stdin is none");
+	r = begin(e, err);
+	if (r == 0)
+		r = standin_write_pid(o->pid_file, getpid(), err);
+	return r ? r : end(e, err);
+}
+
+static int find_container(struct exec *e, const struct cli *cli, const char *id, struct error *err)
+{
+	int r = known_need(&e->k, cli, id, err);
+
+	if (r < 0)
+		return r;
+	if (!e->k.alive || strcmp(e->k.state.status, "running") != 0)
+		return error_set(err, -ESRCH, "container \"%s\" is not running", id);
+	return 0;
 }
 
 int cmd_exec(const struct cli *cli, int argc, char **argv, struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf process = STRBUF_INIT;
-	_cleanup_known_ struct known k = KNOWN_INIT;
+	struct exec e = { .k = KNOWN_INIT, .process = STRBUF_INIT, .client = TASK_CLIENT_INIT };
 	struct exec_options o = { 0 };
-	bool is_terminal = false;
-	struct loop *loop;
 	int next, r = parse(&o, argc, argv, &next, err);
 
 	if (r < 0)
 		return r;
-	r = known_need(&k, cli, argv[next], err);
-	if (r < 0)
-		return r;
-	if (!k.alive || strcmp(k.state.status, "running") != 0)
-		return error_set(err, -ESRCH, "container \"%s\" is not running", argv[next]);
-	r = make_process(&o, &k, argv + next + 1, (size_t)(argc - next - 1), &process, &is_terminal,
-			 err);
-	if (r < 0)
-		return r;
-	if (is_terminal && !isatty(STDIN_FILENO))
-		return error_set(err, -ENOTTY, "a terminal is asked for, but stdin is none");
-	r = loop_new(&loop);
-	if (r < 0)
-		return error_sys(err, r, "event loop");
-	r = run_process(&k, loop, &process, is_terminal, err);
-	loop_free(loop);
+	session_init(&e.session, NULL);
+	r = find_container(&e, cli, argv[next], err);
+	if (r == 0)
+		r = make_process(&o, &e.k, argv + next + 1, (size_t)(argc - next - 1), &e.process,
+				 &e.is_terminal, err);
+	if (r == 0)
+		r = run_process(&e, &o, err);
+	release(&e);
 	return r;
 }

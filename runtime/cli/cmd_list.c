@@ -9,20 +9,16 @@
 #include "cli/known.h"
 #include "codec/json.h"
 
-static pid_t shown_pid(const struct state *s)
+static void add_json(struct json_out *o, const struct known *k)
 {
-	return strcmp(s->status, "stopped") == 0 ? 0 : s->hypervisor.pid;
-}
-
-static void add_json(struct json_out *o, const struct state *s)
-{
+	const struct state *s = &k->state;
 	char owner[16];
 
 	snprintf(owner, sizeof(owner), "#%u", s->owner);
 	json_out_object(o, NULL);
 	json_out_string(o, "ociVersion", CLI_OCI_VERSION);
 	json_out_string(o, "id", s->id);
-	json_out_i64(o, "pid", shown_pid(s));
+	json_out_i64(o, "pid", known_pid(k));
 	json_out_string(o, "status", s->status);
 	json_out_string(o, "bundle", s->bundle);
 	json_out_string(o, "rootfs", s->rootfs);
@@ -31,9 +27,11 @@ static void add_json(struct json_out *o, const struct state *s)
 	json_out_end(o);
 }
 
-static void print_row(const struct state *s)
+static void print_row(const struct known *k)
 {
-	printf("%-12s   %-9d   %-9s   %s   %s   #%u\n", s->id, (int)shown_pid(s), s->status,
+	const struct state *s = &k->state;
+
+	printf("%-12s   %-9d   %-9s   %s   %s   #%u\n", s->id, (int)known_pid(k), s->status,
 	       s->bundle, s->created ? s->created : "", s->owner);
 }
 
@@ -75,9 +73,9 @@ int cmd_list(const struct cli *cli, int argc, char **argv, struct error *err)
 		if (quiet)
 			puts(k.state.id);
 		else if (json)
-			add_json(&o, &k.state);
+			add_json(&o, &k);
 		else
-			print_row(&k.state);
+			print_row(&k);
 	}
 	json_out_end(&o);
 	if (json_out_finish(&o) < 0)

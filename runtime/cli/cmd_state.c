@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <string.h>
 #include "base/options.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
@@ -27,8 +26,7 @@ int cmd_state(const struct cli *cli, int argc, char **argv, struct error *err)
 	json_out_string(&o, "ociVersion", CLI_OCI_VERSION);
 	json_out_string(&o, "id", k.state.id);
 	json_out_string(&o, "status", k.state.status);
-	json_out_i64(&o, "pid",
-		     strcmp(k.state.status, "stopped") == 0 ? 0 : k.state.hypervisor.pid);
+	json_out_i64(&o, "pid", known_pid(&k));
 	json_out_string(&o, "bundle", k.state.bundle);
 	json_out_end(&o);
 	r = json_out_finish(&o);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "cli/standin.h"
 
 void known_release(struct known *k)
 {
@@ -45,4 +46,14 @@ int known_need(struct known *k, const struct cli *cli, const char *id, struct er
 				 "container \"%s\" is half-made; remove it with delete --force",
 				 id);
 	return 0;
+}
+
+pid_t known_pid(const struct known *k)
+{
+	pid_t pid;
+
+	if (strcmp(k->state.status, "stopped") == 0)
+		return 0;
+	pid = standin_find(&k->instance).pid;
+	return pid ? pid : k->state.hypervisor.pid;
 }

@@ -22,5 +22,7 @@ void known_release(struct known *k);
 #define _cleanup_known_ _cleanup_(known_release)
 /* As known_open(), and an error when it has no state. */
 int known_need(struct known *k, const struct cli *cli, const char *id, struct error *err);
+/* The process on the host that stands for the container's: the stand-in, else the hypervisor; 0 when stopped. */
+pid_t known_pid(const struct known *k);
 
 #endif

@@ -23,6 +23,8 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "create", cmd_create, "create a container, whose process waits" },
+	{ "start", cmd_start, "start the process of created containers" },
 	{ "run", cmd_run, "create and run a container" },
 	{ "spec", cmd_spec, "write a new config.json" },
 	{ "state", cmd_state, "print the state of a container" },
@@ -30,8 +32,6 @@ static const struct command commands[] = {
 	{ "kill", cmd_kill, "send a signal to a container's process" },
 	{ "exec", cmd_exec, "run another process in a container" },
 	{ "delete", cmd_delete, "delete a container and what is left of it" },
-	{ "create", NULL, NULL },
-	{ "start", NULL, NULL },
 	{ "pause", NULL, NULL },
 	{ "resume", NULL, NULL },
 	{ "ps", NULL, NULL },

@@ -14,6 +14,7 @@
  *	lock        flock'd by whoever makes the sandbox, then by its engine for as long as it lives
  *	state.json  state.h
  *	task.sock   the Task service
+ *	stand-in    who stands for the container's process on the host, pid and start time (cli/standin.h)
  *	io/         FIFOs of the command line's clients
  *	vm/         sockets and files of the hypervisor
  *	shared/     what virtiofsd exports; its mounts are in the engine's own mount namespace
