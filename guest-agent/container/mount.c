@@ -268,6 +268,23 @@ static int make_empty(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * The first directory gets the tmpfs itself, the others copies of it: kernels before 6.15 refuse with EINVAL to copy a mount that is
+ * mounted nowhere.
+ */
+static int mask_directory(int target, int *empty)
+{
+	int r;
+
+	if (*empty >= 0)
+		return mount_bind_fd(*empty, target, false);
+	r = make_empty();
+	if (r < 0)
+		return r;
+	*empty = r;
+	return tree_attach(*empty, target);
+}
+
 /* The maker's /dev/null, and really that: the container's could be anything by now (CVE-2025-31133). */
 static int open_null(void)
 {
@@ -294,9 +311,7 @@ int mount_mask(int rootfd, const char *path, int *empty, struct error *err)
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, -errno, "masked path \"%s\"", path);
 	if (S_ISDIR(st.st_mode)) {
-		if (*empty < 0)
-			*empty = make_empty();
-		r = *empty < 0 ? *empty : mount_bind_fd(*empty, fd, false);
+		r = mask_directory(fd, empty);
 	} else {
 		_cleanup_fd_ int null = open_null();
 
