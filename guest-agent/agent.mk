@@ -1,7 +1,7 @@
 # kata-agent: static, /sbin/init of the guest.
 AGENT_SRCS := $(addprefix guest-agent/,main.c \
 	init/pid1.c \
-	service/agent.c service/devices.c service/hotplug.c service/storage_job.c service/svc_container.c service/svc_guest.c \
+	service/agent.c service/debug_console.c service/devices.c service/hotplug.c service/log_port.c service/storage_job.c service/svc_container.c service/svc_guest.c \
 	service/svc_iptables.c service/svc_network.c service/svc_process.c service/svc_sandbox.c service/svc_stdio.c \
 	service/svc_volume.c service/work.c)
 AGENT_LIBS := agentinit agentpolicy codec container net wire ocipb oci wireproto base
@@ -33,6 +33,6 @@ AGENT_TEST := guest-agent/service/test_agent_local
 $(eval $(call unit,$(AGENT_TEST),wire wireproto net base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c \
 	tests/unit/guest-agent/service/agent_accounting_tests.c tests/unit/guest-agent/service/agent_process_tests.c tests/unit/guest-agent/service/agent_environment_tests.c \
 	tests/unit/guest-agent/service/agent_escape_tests.c tests/unit/guest-agent/service/agent_network_tests.c \
-	tests/unit/guest-agent/service/agent_volume_tests.c))
+	tests/unit/guest-agent/service/agent_port_tests.c tests/unit/guest-agent/service/agent_volume_tests.c))
 $(H)/test/$(AGENT_TEST): | $(if $(SAN),$(H),$(G))/bin/kata-agent
 BOOT_TEST_PROGS += $(H)/test/$(AGENT_TEST) $(G)/bin/kata-agent

@@ -18,7 +18,9 @@
 #include "base/time.h"
 #include "init/cmdline.h"
 #include "init/pid1.h"
+#include "init/settings.h"
 #include "service/agent.h"
+#include "service/side_port.h"
 #include "wire/transport.h"
 
 /* What image manifests say of this program. */
@@ -28,11 +30,14 @@ AGENT_NOTE_DEFINE(KATA_VERSION " " AGENT_PROTOCOL);
 #define LISTEN_WAIT_USEC  (10 * USEC_PER_SEC) /* for the vsock driver of a late device */
 
 struct options {
-	const char *server_addr; /* NULL: by environment or kernel command line */
+	const char
+		*server_addr; /* NULL: by environment, configuration file or kernel command line */
+	const char *config;   /* NULL: none */
 };
 
 static const char usage[] =
-	"usage: kata-agent [-v | --version] [-h | --help] [--server-addr ADDRESS]\n"
+	"usage: kata-agent [-v | --version] [-h | --help] [-c | --config FILE] [--server-addr ADDRESS]\n"
+	"FILE: settings in TOML, in addition to the kernel command line's\n"
 	"ADDRESS: vsock://CID:PORT or unix://PATH (default " AGENT_ADDR_DEFAULT "; also from the\n"
 	"environment's KATA_AGENT_SERVER_ADDR and the kernel parameter agent.server_addr)\n";
 
@@ -46,6 +51,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *v = str_after(argv[i], "--server-addr=");
+		const char *file = str_after(argv[i], "--config=");
 
 		if (str_eq(argv[i], "-v") || str_eq(argv[i], "--version")) {
 			say(1, "kata-agent version " KATA_VERSION "\n");
@@ -59,6 +65,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->server_addr = v;
 		} else if (str_eq(argv[i], "--server-addr") && i + 1 < argc) {
 			o->server_addr = argv[++i];
+		} else if (file) {
+			o->config = file;
+		} else if ((str_eq(argv[i], "-c") || str_eq(argv[i], "--config")) && i + 1 < argc) {
+			o->config = argv[++i];
 		} else {
 			say(2, "kata-agent: unknown or incomplete option \"");
 			say(2, argv[i]);
@@ -70,12 +80,38 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-static int read_config(struct agent_config *c, struct error *err)
+/* Text of the environment instead of a setting, if it is there. */
+static int from_env(struct agent_config *c, const char *var, const char *param, struct error *err)
+{
+	const char *v = getenv(var);
+	const char *fault = v ? setting_from_param(c, param, v) : NULL;
+
+	return fault ? error_set(err, -EINVAL, "%s: %s \"%.200s\"", var, fault, v) : 0;
+}
+
+/* What comes later wins: the file that the kernel command line names, that line itself, the file of -c, the environment. */
+static int read_config(struct agent_config *c, const struct options *o, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	int r = file_read(AT_FDCWD, "/proc/cmdline", AGENT_CMDLINE_MAX, &text, err);
 
-	return r < 0 ? r : agent_config_parse_cmdline(c, text.buf, err);
+	if (r == 0)
+		r = agent_config_parse_cmdline(c, text.buf, err);
+	if (r == 0 && *c->config_file) {
+		r = agent_config_read_file(c, c->config_file, err);
+		strv_release(&c->unsupported); /* the second reading names them again */
+		if (r == 0)
+			r = agent_config_parse_cmdline(c, text.buf, err);
+	}
+	if (r == 0 && o->config)
+		r = agent_config_read_file(c, o->config, err);
+	if (r == 0)
+		r = from_env(c, "KATA_AGENT_SERVER_ADDR", "agent.server_addr", err);
+	if (r == 0)
+		r = from_env(c, "KATA_AGENT_LOG_LEVEL", "agent.log", err);
+	if (r == 0)
+		r = from_env(c, "KATA_AGENT_POLICY_FILE", "agent.policy_file", err);
+	return r;
 }
 
 /* The vsock driver may come up a moment after this program. */
@@ -116,16 +152,22 @@ static int add_signals(struct loop *loop)
 static int serve(struct loop *loop, const struct agent_config *config, bool pid1,
 		 uint64_t boot_usec, struct error *err)
 {
+	struct debug_console *console = NULL;
 	struct agent *a = NULL;
 	int fd = -1;
 	int r = agent_new(loop, config, pid1, &a, err);
 
 	if (r == 0)
-		r = agent_load_policy(a, AGENT_POLICY_FILE, err);
+		r = agent_load_policy(a, config->policy_file, err);
 	if (r == 0)
 		r = listen_on(config->server_addr, &fd, err);
 	if (r == 0)
 		r = agent_serve(a, fd, err);
+	if (r == 0 && config->debug_console &&
+	    debug_console_new(a, config->debug_console_vport, &console, err) < 0) {
+		log_warn("%s: no debug console", error_text(err));
+		error_clear(err);
+	}
 	if (r == 0) {
 		a->boot_usec = boot_usec;
 		a->ready_usec = time_boot_usec();
@@ -134,62 +176,85 @@ static int serve(struct loop *loop, const struct agent_config *config, bool pid1
 		if (r < 0)
 			error_sys(err, r, "event loop");
 	}
+	debug_console_free(console);
 	agent_free(a);
 	return r;
 }
 
+/* The log also goes to who connects to the port. Without the port there is still the console. */
+static void open_log_port(struct loop *loop, const struct agent_config *config,
+			  struct log_config *lc, struct log_port **ret)
+{
+	struct error err = ERROR_INIT;
+
+	if (log_port_new(loop, config->server_addr, config->log_vport, lc->fd, ret, &lc->fd, &err) <
+	    0)
+		log_warn("%s: no log port", error_text(&err));
+	else
+		log_init(lc);
+}
+
 static int run(const struct options *o, bool pid1, uint64_t boot_usec, struct error *err)
 {
-	const char *addr = o->server_addr ? o->server_addr : getenv("KATA_AGENT_SERVER_ADDR");
 	struct log_config lc = { .name = "kata-agent",
 				 .source = "agent",
 				 .level = LOG_L_INFO,
 				 .format = LOG_F_JSON,
 				 .fd = 1 };
 	struct agent_config config;
+	struct log_port *log_port = NULL;
 	struct loop *loop = NULL;
 	int r;
 
 	agent_config_preset(&config);
-	r = read_config(&config, err);
+	r = read_config(&config, o, err);
 	if (r < 0)
 		goto out;
 	lc.level = config.log_level;
 	log_init(&lc);
 	for (size_t i = 0; i < config.unsupported.n; i++)
-		log_warn("kernel parameter %s is not supported by this agent: ignored",
+		log_warn("setting %s is not supported by this agent: ignored",
 			 config.unsupported.v[i]);
-	if (addr) {
-		if (strlen(addr) >= sizeof(config.server_addr)) {
-			r = error_set(err, -EINVAL, "server address is too long");
+	if (o->server_addr) {
+		const char *fault =
+			setting_from_param(&config, "agent.server_addr", o->server_addr);
+
+		if (fault) {
+			r = error_set(err, -EINVAL, "server address is %s", fault);
 			goto out;
 		}
-		memcpy(config.server_addr, addr, strlen(addr) + 1);
 	}
 	r = loop_new(&loop);
 	if (r == 0)
 		r = add_signals(loop);
-	if (r < 0)
+	if (r < 0) {
 		error_sys(err, r, "cannot make the event loop");
-	else
-		r = serve(loop, &config, pid1, boot_usec, err);
+		goto out;
+	}
+	if (config.log_vport)
+		open_log_port(loop, &config, &lc, &log_port);
+	r = serve(loop, &config, pid1, boot_usec, err);
+	lc.fd = 1;
+	log_init(&lc);
 out:
+	log_port_free(log_port);
 	loop_free(loop);
 	agent_config_release(&config);
 	return r;
 }
 
-/* A plain process in a pid namespace of its own (a test) says so by naming its address. */
+/* A plain process in a pid namespace of its own (a test) says so by naming its address or its settings. */
 static bool is_guest_init(int argc, char **argv)
 {
-	return getpid() == 1 && !(argc > 1 && str_after(argv[1], "--server-addr"));
+	return getpid() == 1 && !(argc > 1 && (str_after(argv[1], "--server-addr") ||
+					       str_after(argv[1], "--config")));
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t boot_usec = time_boot_usec();
 	bool pid1 = is_guest_init(argc, argv);
-	struct options o = { NULL };
+	struct options o = { NULL, NULL };
 	struct error err = ERROR_INIT;
 	int r;
 

@@ -9,10 +9,10 @@ CONTAINER_SRCS += $(addprefix guest-agent/cgroup/,cgroup.c convert.c convert_v1.
 	stats.c v1.c v1_stats.c v2.c)
 $(eval $(call lib,container,$(CONTAINER_SRCS)))
 
-AGENTINIT_SRCS := guest-agent/init/clock.c guest-agent/init/cmdline.c
+AGENTINIT_SRCS := $(addprefix guest-agent/init/,clock.c cmdline.c config_file.c settings.c)
 $(eval $(call lib,agentinit,$(AGENTINIT_SRCS)))
 
 $(foreach t,container/test_mountopt container/test_caps container/test_identity container/test_mount cgroup/test_convert cgroup/test_devfilter device/test_device storage/test_copyfile storage/test_layers storage/test_storage \
 	stdio/test_stream,$(eval $(call unit,guest-agent/$(t),container net oci base,)))
-$(eval $(call unit,guest-agent/init/test_cmdline,agentinit base,))
-$(eval $(call fuzz,guest_text,container agentinit oci base,))
+$(eval $(call unit,guest-agent/init/test_cmdline,agentinit codec base,))
+$(eval $(call fuzz,guest_text,container agentinit codec oci base,))

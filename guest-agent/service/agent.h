@@ -72,7 +72,6 @@ int agent_set_policy(struct agent *a, const char *text, size_t len, const char *
  * The policy of the image, if it has one. -EINVAL when there is only one for upstream's agent (the same name, ending in .rego): a call
  * that it forbids must not pass.
  */
-#define AGENT_POLICY_FILE "/etc/kata-opa/default-policy.toml"
 int agent_load_policy(struct agent *a, const char *path, struct error *err);
 /* Ends the loop in a moment, so that an answer on its way still leaves. */
 void agent_exit_soon(struct agent *a);

@@ -37,6 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	agent_config_preset(&c);
 	agent_config_parse_cmdline(&c, text, NULL);
 	agent_config_release(&c);
+	agent_config_preset(&c);
+	agent_config_parse_file(&c, text, size, "f", NULL);
+	agent_config_release(&c);
 	device_is_pci_path(text);
 	cap_parse(text);
 	path = cgroup_clean_path(text, "id", NULL);

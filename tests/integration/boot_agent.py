@@ -41,6 +41,10 @@ exec /sbin/kata-agent
 """
 
 
+PARAMS = "agent.server_addr=unix:///run/agent.sock agent.hotplug_timeout=1 agent.log=debug agent.log_vport=1025 "
+PARAMS += "agent.debug_console agent.debug_console_vport=1026"
+
+
 def newc(name, mode, data):
     """One entry of a cpio archive in the newc format."""
     name = name.encode() + b"\0"
@@ -66,7 +70,7 @@ def make_initrd(path, init):
             name = os.path.dirname(name)
             dirs.add(name)
     data = b"".join(newc(d, 0o040755, b"") for d in sorted(dirs))
-    data += b"".join(newc(n, 0o100755, d) for n, d in files.items())
+    data += b"".join(newc(n, 0o100755, d) for n, d in files.items()) + newc("bin/sh", 0o120777, b"busybox")
     with gzip.open(path, "wb", 1) as f:
         f.write(data + newc("TRAILER!!!", 0, b""))
 
@@ -91,6 +95,13 @@ def boot(initrd, append, more=()):
         return p.returncode, p.stdout.decode(errors="replace").replace("\r", "")
     except subprocess.TimeoutExpired as e:
         return None, (e.stdout or b"").decode(errors="replace").replace("\r", "")
+
+
+def faults(log):
+    """What the failed tests said, and the end."""
+    lines = log.splitlines()
+    near = {k for i, line in enumerate(lines) if "ERROR" in line for k in range(max(0, i - 5), i + 1)}
+    return "\n".join([lines[i] for i in sorted(near)] + lines[-20:])
 
 
 class Tap:
@@ -137,13 +148,13 @@ def main():
     with tempfile.TemporaryDirectory(prefix="boot-agent-") as tmp:
         initrd = os.path.join(tmp, "initrd")
         make_initrd(initrd, INIT.encode())
-        code, log = boot(initrd, "agent.server_addr=unix:///run/agent.sock", devices(tmp))
+        code, log = boot(initrd, PARAMS, devices(tmp))
         tap.check(code == 0 and "reboot: Power down" in log, NAMES[1], log)
         tap.check(re.search(r"CONTROLLERS .*cpu.*memory.*pids", log) is not None and "LO up" in log, NAMES[2], log)
         rss = re.search(r"AGENT Rss:\s*(\d+) kB", log)
         tap.check(rss is not None and int(rss.group(1)) < RSS_LIMIT_KB, "%s: %s kB" % (NAMES[3], rss.group(1) if rss else "?"), log)
         done = re.search(r"\[  PASSED  \] (\d+) test", log)
-        tap.check(done is not None and "FAILED" not in log and int(done.group(1)) >= 20, NAMES[4], log)
+        tap.check(done is not None and "FAILED" not in log and int(done.group(1)) >= 20, NAMES[4], faults(log))
         make_initrd(initrd, open(AGENT, "rb").read())
         code, log = boot(initrd, "agent.log=loud")
         line = 'kata-agent: kernel parameter agent.log: bad value "loud"'

@@ -30,6 +30,9 @@ int agent_client_join(struct agent_client *c, int timeout_ms);
 /* Another connection in place of the present one. */
 int agent_client_reconnect(struct agent_client *c);
 
+/* For calls whose answer is of no interest. */
+void agent_ignore_reply(const ProtobufCMessage *resp, enum ttrpc_code code, const struct error *err,
+			void *data);
 /* One call with an empty answer, or none wanted. Returns the status code; the peer's text in err. */
 enum ttrpc_code agent_call(struct agent_client *c, const char *method, const ProtobufCMessage *req,
 			   struct error *err);

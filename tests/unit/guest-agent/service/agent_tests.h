@@ -49,6 +49,12 @@ void test_bad_routes(void **state);
 void test_neighbours(void **state);
 void test_iptables(void **state);
 
+/* agent_port_tests.c */
+void test_debug_console(void **state);
+void test_log_port(void **state);
+void test_bad_clients(void **state);
+void test_many_streams(void **state);
+
 /* agent_volume_tests.c */
 void test_copy_file(void **state);
 void test_volume_stats(void **state);
