@@ -88,6 +88,21 @@ int agent_wait_process(struct agent_client *c, const char *cid, const char *exec
 int agent_tty_resize(struct agent_client *c, const char *cid, const char *exec_id, uint32_t rows,
 		     uint32_t columns, agent_done_fn fn, void *data);
 
+/* ---- resources ------------------------------------------------------------------------------------------------ */
+
+/* Answered when every process stands, or runs again. */
+int agent_pause_container(struct agent_client *c, const char *cid, agent_done_fn fn, void *data);
+int agent_resume_container(struct agent_client *c, const char *cid, agent_done_fn fn, void *data);
+int agent_update_container(struct agent_client *c, const char *cid,
+			   const struct oci_resources *resources, agent_done_fn fn, void *data);
+/* stats is NULL on failure, and valid during the callback. */
+typedef void (*agent_stats_fn)(const Grpc__StatsContainerResponse *stats, const struct error *err,
+			       void *data);
+int agent_stats_container(struct agent_client *c, const char *cid, agent_stats_fn fn, void *data);
+/* Waits for the next kill for lack of memory; cid is NULL on failure. */
+typedef void (*agent_oom_fn)(const char *cid, const struct error *err, void *data);
+int agent_get_oom_event(struct agent_client *c, agent_oom_fn fn, void *data);
+
 /* ---- streams -------------------------------------------------------------------------------------------------- */
 
 /* len: what the agent took. */

@@ -22,6 +22,8 @@ struct agent_call {
 		agent_exit_fn exited;
 		agent_write_fn write;
 		agent_read_fn read;
+		agent_stats_fn stats;
+		agent_oom_fn oom;
 	} fn;
 	void *data;
 };

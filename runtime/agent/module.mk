@@ -1,2 +1,2 @@
 # Typed calls of the agent's services
-$(eval $(call lib,agentclient,$(addprefix runtime/agent/,client.c client_container.c)))
+$(eval $(call lib,agentclient,$(addprefix runtime/agent/,client.c client_container.c client_resources.c)))

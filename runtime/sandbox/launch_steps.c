@@ -300,6 +300,8 @@ static void on_launched(const struct error *err, void *data)
 		if (sb->phase == SANDBOX_LAUNCHING)
 			sb->phase = SANDBOX_ENDED;
 	} else {
+		if (sb->phase == SANDBOX_LAUNCHING)
+			sandbox_watch_oom(sb);
 		sb->phase = SANDBOX_RUNNING;
 	}
 	if (ctx->dialing)

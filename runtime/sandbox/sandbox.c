@@ -118,6 +118,9 @@ static const char *status_text(const struct sandbox *sb)
 	list_for_each(pos, &sb->containers) {
 		struct container *c = list_entry(pos, struct container, link);
 
+		if (strcmp(c->id, sb->id) == 0 && c->paused && container_init_process(c) &&
+		    container_init_process(c)->status == PROCESS_RUNNING)
+			return "paused";
 		if (strcmp(c->id, sb->id) == 0 && container_init_process(c))
 			return words[container_init_process(c)->status];
 	}

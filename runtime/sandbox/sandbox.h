@@ -34,6 +34,8 @@ enum process_status {
 	PROCESS_CREATED = 1,
 	PROCESS_RUNNING = 2,
 	PROCESS_STOPPED = 3,
+	PROCESS_PAUSED =
+		4, /* as the first process of a paused container is shown; none is in this state */
 };
 
 struct sandbox;
@@ -72,6 +74,7 @@ struct container {
 	struct oci_spec *spec; /* as sent to the guest */
 	struct list processes;
 	struct packed *packed; /* NULL: shared */
+	bool paused;	       /* its processes stand */
 	bool removed;	       /* the agent has forgotten it */
 };
 
@@ -102,6 +105,9 @@ struct sandbox {
 	/* The last container is gone or the launch failed: the front door may end. */
 	void (*on_empty)(void *data);
 	void *on_empty_data;
+	/* The guest killed in a container for lack of memory; may be NULL. */
+	void (*on_oom)(const char *cid, void *data);
+	void *on_oom_data;
 };
 
 /* The loop, configuration and instance stay the caller's. bundle: for state.json. */
@@ -148,6 +154,18 @@ struct process *container_init_process(struct container *c);
 void container_make_mount_points(const struct container *c, const char *rootfs);
 /* Makes the spec what the guest shall see (see guest_spec.c). */
 int container_guest_spec(struct container *c, struct error *err);
+
+/* ---- resources.c ---------------------------------------------------------------------------------------------- */
+
+/* RUNNING only. Answered when all processes of the container stand, or run again. */
+int container_pause(struct container *c, bool paused, sandbox_done_fn fn, void *data,
+		    struct error *err);
+int container_update(struct container *c, const struct oci_resources *resources, sandbox_done_fn fn,
+		     void *data, struct error *err);
+/* stats NULL: err. */
+typedef void (*sandbox_stats_fn)(const Grpc__StatsContainerResponse *stats, const struct error *err,
+				 void *data);
+int container_stats(struct container *c, sandbox_stats_fn fn, void *data, struct error *err);
 
 /* ---- process.c ------------------------------------------------------------------------------------------------ */
 

@@ -25,6 +25,9 @@ int launch_begin(struct launch_ctx *ctx, bool first, struct error *err);
 int step_agent(struct launch *l, void *data, struct error *err);
 void undo_agent(void *data);
 
+/* resources.c: asks the agent for OOM events from now on */
+void sandbox_watch_oom(struct sandbox *sb);
+
 /* vm_setup.c */
 int setup_check_assets(struct sandbox *sb, struct error *err);
 int setup_vm_params(struct sandbox *sb, const char *disk_image, struct error *err);

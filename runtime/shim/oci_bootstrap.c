@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "config/config.h"
 #include "sandbox/sandbox.h"
+#include "shim/events.h"
 #include "shim/task_service.h"
 
 /* Without a container for so long, nobody is going to make one. */
@@ -156,6 +157,10 @@ static int serve(struct engine *e, struct error *err)
 	if (r < 0)
 		return error_sys(err, r, "Task service");
 	ttrpc_server_on_idle(e->server, on_connections, e);
+	/* No containerd: events are logged only. */
+	r = events_new(e->loop, NULL, "", &e->service.events, err);
+	if (r < 0)
+		return r;
 	e->service.on_shutdown = on_shutdown;
 	e->service.data = e;
 	loop_timer_set(e->idle, IDLE_USEC);
@@ -235,6 +240,7 @@ static void tear_down(struct engine *e)
 {
 	ttrpc_server_free(e->server);
 	sandbox_free(e->sandbox);
+	events_free(e->service.events);
 	loop_source_free(e->idle);
 	loop_free(e->loop);
 	config_free(e->config);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "base/time.h"
+#include "shim/task_resources.h"
 #include "wire/google.pb-c.h"
 #include "wire/task.pb-c.h"
 
@@ -272,7 +273,10 @@ static void task_state(struct ttrpc_call *call, const ProtobufCMessage *msg, voi
 	resp.id = p->container->id;
 	resp.bundle = p->container->bundle;
 	resp.pid = (uint32_t)sandbox_pid(t->sandbox);
-	resp.status = (Containerd__V1__Types__Status)p->status;
+	resp.status =
+		(Containerd__V1__Types__Status)(p->status == PROCESS_RUNNING && p->container->paused
+							? PROCESS_PAUSED
+							: p->status);
 	resp.stdin = p->in;
 	resp.stdout = p->out;
 	resp.stderr = p->err;
@@ -384,16 +388,16 @@ static const struct ttrpc_method methods[] = {
 	METHOD("Start", start_request, task_start),
 	METHOD("Delete", delete_request, task_delete),
 	METHOD("Pids", pids_request, task_pids),
-	METHOD("Pause", pause_request, task_unimplemented),
-	METHOD("Resume", resume_request, task_unimplemented),
+	METHOD("Pause", pause_request, task_pause),
+	METHOD("Resume", resume_request, task_resume),
 	METHOD("Checkpoint", checkpoint_task_request, task_unimplemented),
 	METHOD("Kill", kill_request, task_kill),
 	METHOD("Exec", exec_process_request, task_exec),
 	METHOD("ResizePty", resize_pty_request, task_resize),
 	METHOD("CloseIO", close_iorequest, task_close_io),
-	METHOD("Update", update_task_request, task_unimplemented),
+	METHOD("Update", update_task_request, task_update),
 	METHOD("Wait", wait_request, task_wait),
-	METHOD("Stats", stats_request, task_unimplemented),
+	METHOD("Stats", stats_request, task_stats),
 	METHOD("Connect", connect_request, task_connect),
 	METHOD("Shutdown", shutdown_request, task_shutdown),
 };
@@ -401,6 +405,8 @@ static const struct ttrpc_method methods[] = {
 int task_service_init(struct task_service *t, struct sandbox *sb, struct ttrpc_server *server)
 {
 	t->sandbox = sb;
+	sb->on_oom = task_on_oom;
+	sb->on_oom_data = t;
 	t->service = (struct ttrpc_service){ .name = TASK_SERVICE,
 					     .methods = methods,
 					     .n_methods = ARRAY_SIZE(methods),

@@ -15,6 +15,7 @@
 struct task_service {
 	struct sandbox *sandbox;
 	struct ttrpc_service service;
+	struct events *events; /* where they go; NULL: nowhere. The caller's */
 	/* Shutdown was asked for and no container is left. */
 	void (*on_shutdown)(void *data);
 	void *data;

@@ -113,3 +113,30 @@ int oci_process_parse(const char *json, size_t len, struct oci_process_doc **ret
 	*ret = pd;
 	return 0;
 }
+
+int oci_resources_parse(const char *json, size_t len, struct oci_resources_doc **ret,
+			struct error *err)
+{
+	_cleanup_json_doc_ struct json_doc *doc = NULL;
+	struct oci_resources_doc *rdoc;
+	struct oci_reader rd = { .err = err };
+	const struct json_value *top = NULL;
+	int r;
+
+	r = json_doc_parse(json, len, OCI_SPEC_MAX_BYTES, &doc, err);
+	if (r == 0)
+		r = json_as_object(json_doc_root(doc), &top, err);
+	if (r < 0)
+		return r;
+	rdoc = new0(struct oci_resources_doc);
+	if (!rdoc)
+		return error_oom(err);
+	rd.arena = &rdoc->arena;
+	r = oci_read_resources(&rd, top, &rdoc->resources);
+	if (r < 0) {
+		oci_resources_free(rdoc);
+		return r;
+	}
+	*ret = rdoc;
+	return 0;
+}

@@ -28,6 +28,15 @@ struct oci_process_doc *oci_process_free(struct oci_process_doc *doc)
 	return NULL;
 }
 
+struct oci_resources_doc *oci_resources_free(struct oci_resources_doc *doc)
+{
+	if (doc) {
+		arena_release(&doc->arena);
+		free(doc);
+	}
+	return NULL;
+}
+
 const char *oci_spec_annotation(const struct oci_spec *spec, const char *key)
 {
 	for (size_t i = 0; i < spec->n_annotations; i++) {

@@ -274,6 +274,12 @@ struct oci_process_doc {
 	struct oci_process process;
 };
 
+/* The resources object alone. */
+struct oci_resources_doc {
+	struct arena arena;
+	struct oci_resources resources;
+};
+
 /*
  * Parses a document. Errors read `PATH: what`, with the JSON path as in "process.args[2]: expected a string, got a number"; syntax errors
  * as "line L column C: ...". oci_spec_load() reads DIR/config.json and prefixes the file's path. The result is the caller's: oci_spec_free().
@@ -289,6 +295,10 @@ static inline void cleanup_oci_spec(struct oci_spec **p)
 int oci_process_parse(const char *json, size_t len, struct oci_process_doc **ret,
 		      struct error *err);
 struct oci_process_doc *oci_process_free(struct oci_process_doc *doc);
+/* The linux.resources object alone, as Task.Update and `update --resources` carry it. NULL accepted; free returns NULL. */
+int oci_resources_parse(const char *json, size_t len, struct oci_resources_doc **ret,
+			struct error *err);
+struct oci_resources_doc *oci_resources_free(struct oci_resources_doc *doc);
 
 /*
  * What must hold for a container to be made: version 1.x, process with args and absolute cwd, root path, absolute mount destinations,

@@ -1,5 +1,5 @@
 # ttrpc, its messages and its transports. The messages come from proto/NAME.proto as wire/NAME.pb-c.h.
-WIRE_PROTOS := agent containerd_types containerd_v1_types csi events google health oci runtimeoptions status task \
+WIRE_PROTOS := agent cgroups_v1 cgroups_v2 containerd_types containerd_v1_types csi events google health oci runtimeoptions status task \
 	task_events ttrpc types
 WIRE_PROTO_DIR := runtime/lib/wire/proto
 GEN_HDRS += $(WIRE_PROTOS:%=$(GEN)/wire/%.pb-c.h)
