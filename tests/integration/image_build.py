@@ -12,10 +12,9 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, UNPRIVILEGED, as_user, case, described_sha512, results, run, tool  # noqa: E402
+from cases import Skip, UNPRIVILEGED, as_user, case, described_sha512, finish, run, scratch_dir, tool  # noqa: E402
 from images import initrd_names, partition, sha512  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
@@ -92,7 +91,7 @@ def no_leftovers(d):
     assert not [n for n in os.listdir(d) if n.startswith(".tmp-")], os.listdir(d)
 
 
-TMP = tempfile.mkdtemp(prefix="image_build-", dir="/var/tmp")
+TMP = scratch_dir("image_build")
 os.chmod(TMP, 0o755)
 TEST_AGENT = os.path.join(TMP, "kata-agent")
 # The packages are kept between runs of the tests, like those of the build itself, but the user may be another.
@@ -228,9 +227,6 @@ def main():
 
     rootfs_cases()
     refusals(one)
-    shutil.rmtree(TMP)
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
 
 
 def rootfs_cases():
@@ -396,8 +392,5 @@ def refusals(good_dir):
 
 
 if __name__ == "__main__":
-    try:
-        status = main()
-    finally:
-        shutil.rmtree(TMP, ignore_errors=True)
-    sys.exit(status)
+    main()
+    finish()

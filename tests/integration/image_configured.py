@@ -8,18 +8,16 @@ Environment: KATA_AGENT, KATA_BIN.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, case, results, run, tool  # noqa: E402
+from cases import Skip, case, finish, run, scratch_dir, tool  # noqa: E402
 
 OSBUILDER = os.path.abspath(os.path.join(os.environ.get("KATA_BIN", "build/host/bin"), "osbuilder"))
 AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
-TMP = tempfile.mkdtemp(prefix="image_configured-", dir="/var/tmp")
+TMP = scratch_dir("image_configured")
 HOOKS = "/usr/share/mmdebstrap/hooks/merged-usr"
 PACKAGES = "systemd,systemd-sysv,iptables,chrony,kmod,libseccomp2,dbus,usr-is-merged,iproute2,e2fsprogs,netbase,ca-certificates"
 
@@ -178,6 +176,4 @@ def _():
     assert set(want.groups.values()) == set(have.groups.values()), set(want.groups.values()) ^ set(have.groups.values())
 
 
-shutil.rmtree(TMP)
-print(f"1..{len(results)}")
-sys.exit(0 if all(results) else 1)
+finish()

@@ -12,11 +12,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from cases import Skip, UNPRIVILEGED, as_user, case, finish, run, scratch_dir, tool  # noqa: E402
 from images import initrd_names, partition, sha512  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
@@ -60,7 +59,7 @@ ARCHS = [
                                "-device", "sclpconsole,chardev=c0"]),
 ]
 
-TMP = tempfile.mkdtemp(prefix="image_cross-", dir="/var/tmp")
+TMP = scratch_dir("image_cross")
 os.chmod(TMP, 0o755)
 # the build tree may lie where other users cannot look
 OSBUILDER = shutil.copy(OSBUILDER, TMP)
@@ -488,6 +487,4 @@ for G in GUESTS:
         passed = re.findall(r"\[       OK \] (test_\w+)", G.log)
         assert said and len(passed) == int(said.group(1)) >= 30 and "FAILED" not in G.log, G.log
 
-shutil.rmtree(TMP)
-print(f"1..{len(results)}")
-sys.exit(0 if all(results) else 1)
+finish()

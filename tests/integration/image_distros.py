@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -17,14 +16,14 @@ import tomllib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import worlds  # noqa: E402
-from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from cases import Skip, as_user, case, finish, run, scratch_dir, tool  # noqa: E402
 from package_repos import ApkRepo, RpmRepo, debian_archive, expect, read, sha256  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
 AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EPOCH = "1700000000"
-TMP = tempfile.mkdtemp(prefix="image_distros-", dir="/var/tmp")
+TMP = scratch_dir("image_distros")
 os.chmod(TMP, 0o755)
 OUTPUTS = ("i.img", "n.img", "i.img.manifest.json", "n.img.manifest.json", "i.img.spdx.json", "n.img.spdx.json", "root.tar")
 count = 0
@@ -409,13 +408,8 @@ def main():
     drift_cases()
     other_cases()
     new_cases()
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
-    try:
-        status = main()
-    finally:
-        shutil.rmtree(TMP, ignore_errors=True)
-    sys.exit(status)
+    main()
+    finish()

@@ -7,17 +7,15 @@ Environment: KATA_BUILD (the tree with the programs; the images go elsewhere).
 
 import os
 import re
-import shutil
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, case, results, run, tool  # noqa: E402
+from cases import Skip, case, finish, run, scratch_dir, tool  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.abspath(os.environ.get("KATA_BUILD", "build"))
 OSBUILDER = f"{BUILD}/host/bin/osbuilder"
-TMP = tempfile.mkdtemp(prefix="image_make-", dir="/var/tmp")
+TMP = scratch_dir("image_make")
 IMAGE = f"{TMP}/out/images/x86_64/agent/kata-containers.img"
 
 
@@ -113,6 +111,4 @@ def _():
     assert p.returncode and "--agent-init 'perhaps' is neither yes nor no" in p.stderr, p.stderr
 
 
-shutil.rmtree(TMP)
-print(f"1..{len(results)}")
-sys.exit(0 if all(results) else 1)
+finish()

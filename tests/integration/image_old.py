@@ -11,14 +11,13 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from cases import Skip, UNPRIVILEGED, as_user, case, finish, run, scratch_dir, tool  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
 AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent"))
-TMP = tempfile.mkdtemp(prefix="image_old-", dir="/var/tmp")
+TMP = scratch_dir("image_old")
 ROOTFS = f"{TMP}/rootfs"
 MIB = 1 << 20
 OWNER = UNPRIVILEGED if os.geteuid() == 0 else os.geteuid()
@@ -302,13 +301,8 @@ def main():
     measured_cases()
     erofs_cases()
     other_cases()
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
-    try:
-        status = main()
-    finally:
-        shutil.rmtree(TMP, ignore_errors=True)
-    sys.exit(status)
+    main()
+    finish()

@@ -8,11 +8,10 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from cases import Skip, UNPRIVILEGED, as_user, case, finish, run, scratch_dir, tool  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
 EPOCH = 1700000000
@@ -201,7 +200,7 @@ def cases():
 
 def main():
     global OSBUILDER, OUT
-    OUT = tempfile.mkdtemp(prefix="image_pack-")
+    OUT = scratch_dir("image_pack")
     OSBUILDER = shutil.copy(os.path.join(BIN, "osbuilder"), os.path.join(OUT, "osbuilder"))
     make_tar(f"{OUT}/in.tar")
     make_tar(f"{OUT}/plain.tar", xattrs=False)
@@ -210,10 +209,8 @@ def main():
         for name in ("", "in.tar", "plain.tar"):
             os.chown(f"{OUT}/{name}", UNPRIVILEGED, UNPRIVILEGED)
     cases()
-    shutil.rmtree(OUT)
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
+    finish()

@@ -11,10 +11,9 @@ import stat
 import subprocess
 import sys
 import tarfile
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from cases import Skip, UNPRIVILEGED, as_user, case, finish, run, scratch_dir, tool  # noqa: E402
 from package_repos import ApkRepo, RpmRepo, expect, flip, read, sha256, tar_of, write  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
@@ -23,7 +22,7 @@ OSBUILDER = os.path.join(BIN, "osbuilder")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EPOCH = 1700000000
 
-TMP = tempfile.mkdtemp(prefix="image_sources-", dir="/var/tmp")
+TMP = scratch_dir("image_sources")
 os.chmod(TMP, 0o755)
 CACHE = os.path.join(TMP, "cache")
 count = 0
@@ -410,13 +409,8 @@ def main():
     tar_cases()
     apk_cases()
     rpm_cases()
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
-    try:
-        status = main()
-    finally:
-        shutil.rmtree(TMP, ignore_errors=True)
-    sys.exit(status)
+    main()
+    finish()

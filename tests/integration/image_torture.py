@@ -12,10 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cases import Skip, UNPRIVILEGED, as_user, case, results, run, tool  # noqa: E402
+from cases import Skip, UNPRIVILEGED, as_user, case, finish, run, scratch_dir, tool  # noqa: E402
 
 BIN = os.path.abspath(os.environ.get("KATA_BIN", "build/host/bin"))
 BUILD = os.path.abspath(os.environ.get("KATA_BUILD", "build"))
@@ -30,7 +29,7 @@ def scratch():
         top = "/dev/shm" if st.f_bavail * st.f_frsize > SPACE and os.access("/dev/shm", os.W_OK) else "/var/tmp"
     except OSError:
         top = "/var/tmp"
-    return tempfile.mkdtemp(prefix="image_torture-", dir=top)
+    return scratch_dir("image_torture", top)
 
 
 TMP = scratch()
@@ -288,8 +287,7 @@ def main():
         want.update(make())
 
     if not want:
-        print(f"1..{len(results)}")
-        return 1
+        return
     file_system_cases("ext4", lambda: FULL, want, ("e2fsck", "-fn"))
     erofs = []
 
@@ -312,13 +310,8 @@ def main():
     directory_cases(want)
     cpio_cases(want)
     limit_cases()
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
-    try:
-        status = main()
-    finally:
-        shutil.rmtree(TMP, ignore_errors=True)
-    sys.exit(status)
+    main()
+    finish()

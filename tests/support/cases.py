@@ -5,13 +5,16 @@
     def _():
         assert run(tool("cmp"), a, b).returncode == 0
 
-A case runs where it stands. It fails by an exception, and is skipped by Skip with the reason.
+A case runs where it stands. It fails by an exception, and is skipped by Skip with the reason. finish() ends the program.
 """
 
+import atexit
 import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 
 # Tests look at standard error; what tests of progress want, they say.
 os.environ.setdefault("OSBUILDER_PROGRESS", "quiet")
@@ -41,6 +44,19 @@ def case(name):
             print(f"not ok {n} - {name}", flush=True)
         return fn
     return deco
+
+
+def finish():
+    """Ends the program: how many cases there were, and its exit status."""
+    print(f"1..{len(results)}")
+    sys.exit(0 if all(results) else 1)
+
+
+def scratch_dir(name, top="/var/tmp"):
+    """A new directory, which is removed when the program ends, by an exception, too."""
+    path = tempfile.mkdtemp(prefix=f"{name}-", dir=top)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def tool(name):
