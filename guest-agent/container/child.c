@@ -129,6 +129,8 @@ static int enter_namespaces(struct child_plan *plan, struct error *err)
 		return error_sys(err, -errno, "cannot join the user namespace");
 	if (plan->mapped && become_mapped_root(err) < 0)
 		return err->code;
+	if (plan->late_flags && unshare(plan->late_flags) < 0)
+		return error_sys(err, -errno, "cannot make namespaces");
 	/* Only now, because the maker has put this process into its cgroup: that one becomes the namespace's root. */
 	if (plan->new_cgroup && unshare(CLONE_NEWCGROUP) < 0)
 		return error_sys(err, -errno, "cannot make a cgroup namespace");

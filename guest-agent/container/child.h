@@ -19,7 +19,8 @@ struct child_plan {
 	const char *cgroup_path; /* init only: see rootfs_env */
 	const char *keyring;	 /* session keyring to make or to join; NULL: leave it */
 	bool new_uts, new_cgroup, new_net, new_time; /* init only */
-	bool mapped; /* in a user namespace of its own: its root is to be become */
+	int late_flags; /* init only: CLONE_NEW* that the child makes as root of its user namespace */
+	bool mapped;	/* in a user namespace of its own: its root is to be become */
 	/*
 	 * init only: for each mount of the spec a detached tree to attach, or -1: what the child may not make itself (bind mounts of a
 	 * container with a user namespace, idmapped ones).

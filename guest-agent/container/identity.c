@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -20,7 +21,6 @@
 #include "base/strv.h"
 #include "container/caps.h"
 
-#define DEFAULT_PATH  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define PASSWD_MAX    (1u << 20) /* bytes read of a container's /etc/passwd */
 #define DEFAULT_UMASK 0022
 #define GROUPS_MAX    65536 /* NGROUPS_MAX, linux/limits.h */
@@ -73,6 +73,23 @@ int identity_apply_limits(const struct oci_process *p, struct error *err)
 	return 0;
 }
 
+/*
+ * A user that is not root cannot open /dev/stderr when the pipe or terminal behind it is root's. Where ownership cannot be had (another
+ * file system, a user namespace), it stays. /dev/null is everybody's.
+ */
+static void give_streams(uint32_t uid)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) < 0 || st.st_uid == uid ||
+		    (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+			continue;
+		if (fchown(fd, uid, (gid_t)-1) < 0)
+			continue;
+	}
+}
+
 static int set_user(const struct oci_user *u, struct error *err)
 {
 	_cleanup_free_ gid_t *groups = NULL;
@@ -85,7 +102,9 @@ static int set_user(const struct oci_user *u, struct error *err)
 		return error_oom(err);
 	for (size_t i = 0; i < u->n_additional_gids; i++)
 		groups[i] = u->additional_gids[i];
-	if (setgroups(u->n_additional_gids, groups) < 0)
+	give_streams(u->uid);
+	/* Denied where an ordinary user maps its one group (user_namespaces(7)): then there is nothing to add, and none can be dropped. */
+	if (setgroups(u->n_additional_gids, groups) < 0 && (errno != EPERM || u->n_additional_gids))
 		return error_sys(err, -errno, "cannot set additional groups");
 	if (setresgid(u->gid, u->gid, u->gid) < 0)
 		return error_sys(err, -errno, "cannot become group %u", u->gid);
@@ -218,9 +237,7 @@ int identity_find_program(const char *name, char *const *env, char **ret, struct
 		*ret = strdup(name);
 		return *ret ? 0 : error_oom(err);
 	}
-	if (!path)
-		path = DEFAULT_PATH;
-	while (*path) {
+	while (path && *path) {
 		size_t n = strcspn(path, ":");
 		char *full = str_printf("%.*s%s%s", (int)n, path, n ? "/" : "./", name);
 		int r;

@@ -78,6 +78,53 @@ static bool has_namespace(const struct oci_linux *l, enum oci_ns_type t)
 	return false;
 }
 
+/* Those that belong to a namespace, by the namespace (Documentation/admin-guide/sysctl; namespaces(7)). */
+static bool sysctl_is_in(const char *key, enum oci_ns_type t)
+{
+	static const char *const ipc[] = { "kernel/msgmax", "kernel/msgmnb",
+					   "kernel/msgmni", "kernel/sem",
+					   "kernel/shmall", "kernel/shmmax",
+					   "kernel/shmmni", "kernel/shm_rmid_forced" };
+
+	switch (t) {
+	case OCI_NS_NETWORK:
+		return str_after(key, "net/");
+	case OCI_NS_UTS:
+		return str_eq(key, "kernel/domainname");
+	case OCI_NS_IPC:
+		for (size_t i = 0; i < ARRAY_SIZE(ipc); i++)
+			if (str_eq(key, ipc[i]))
+				return true;
+		return str_after(key, "fs/mqueue/");
+	default:
+		return false;
+	}
+}
+
+int launch_check_sysctl(const struct oci_spec *spec, struct error *err)
+{
+	const struct oci_linux *l = &spec->linux_;
+
+	for (size_t i = 0; i < l->n_sysctl; i++) {
+		_cleanup_free_ char *key = strdup(l->sysctl[i].key);
+		bool inside = false;
+
+		if (!key)
+			return error_oom(err);
+		for (char *p = strchr(key, '/') ? NULL : key; p && *p; p++)
+			if (*p == '.')
+				*p = '/';
+		for (size_t k = 0; k < l->n_namespaces; k++)
+			inside |= sysctl_is_in(key, l->namespaces[k].type);
+		if (!inside)
+			return error_set(err, -EINVAL,
+					 "linux.sysctl: \"%s\" is not in a namespace of the "
+					 "container's own",
+					 l->sysctl[i].key);
+	}
+	return 0;
+}
+
 int launch_check_spec(const struct oci_spec *spec, struct error *err)
 {
 	const struct oci_linux *l = &spec->linux_;
@@ -96,8 +143,6 @@ int launch_check_spec(const struct oci_spec *spec, struct error *err)
 	}
 	if ((l->monotonic.has || l->boottime.has) && !has_namespace(l, OCI_NS_TIME))
 		return error_set(err, -EINVAL, "linux.timeOffsets: needs a time namespace");
-	if ((l->n_uid_mappings || l->n_gid_mappings) && !has_namespace(l, OCI_NS_USER))
-		return error_set(err, -EINVAL, "linux.uidMappings: needs a user namespace");
 	return 0;
 }
 
@@ -208,6 +253,11 @@ int launch_prepare_init(struct launch *l, const struct oci_spec *spec, const cha
 
 		if (plan_namespace(l, ns, join ? join[ns->type] : -1, err) < 0)
 			return err->code;
+	}
+	/* The queues' directory belongs to who makes the namespace, which is to be the container's root. */
+	if (l->sp.clone_flags & CLONE_NEWUSER) {
+		l->plan.late_flags = (int)(l->sp.clone_flags & CLONE_NEWIPC);
+		l->sp.clone_flags &= ~(uint64_t)CLONE_NEWIPC;
 	}
 	return prepare_trees(l, err);
 }

@@ -26,6 +26,8 @@ void launch_release(struct launch *l);
 
 /* What this library can make of the spec. The first thing it cannot is named. */
 int launch_check_spec(const struct oci_spec *spec, struct error *err);
+/* On a host that others use: only sysctls of the container's own namespaces. */
+int launch_check_sysctl(const struct oci_spec *spec, struct error *err);
 int launch_check_process(const struct oci_process *p, struct error *err);
 
 /*

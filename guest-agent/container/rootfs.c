@@ -126,19 +126,20 @@ static bool root_is_ramfs(void)
 int rootfs_enter(struct rootfs *r, const struct oci_spec *spec, const struct rootfs_env *env,
 		 struct error *err)
 {
+	_cleanup_fd_ int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	unsigned long prop;
 
 	if (propagation_of(spec, &prop, err) < 0)
 		return err->code;
-	if (fchdir(r->fd) < 0)
+	if (old < 0 || fchdir(r->fd) < 0)
 		return error_sys(err, -errno, "root \"%s\"", r->path);
 	/* With the same directory for both, the old root ends up on top of the new one and is taken off (pivot_root(2), NOTES). */
 	if (env->no_pivot) {
 		if (enter_by_move(err) < 0)
 			return err->code;
 	} else if (syscall(SYS_pivot_root, ".", ".") == 0) {
-		/* Nothing of what is detached may reach the agent's mounts. */
-		if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
+		/* Nothing of what is detached may reach the agent's mounts; those of the container keep their propagation. */
+		if (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
 		    umount2(".", MNT_DETACH) < 0)
 			return error_sys(err, -errno, "cannot leave the old root");
 	} else if (errno == EINVAL && root_is_ramfs()) {

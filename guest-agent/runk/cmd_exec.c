@@ -209,6 +209,7 @@ static int prepare(struct exec *e, struct error *err)
 	    cgroups_open(e->s.cgroup, &e->cg, err) < 0)
 		return err->code;
 	e->launch.cgroup = e->cg.cg;
+	e->process.has_capabilities = true;
 	plan->id = e->s.id;
 	plan->bundle = e->s.bundle;
 	plan->keyring = arena_printf(&e->arena, "_ses.%s", e->s.id);

@@ -134,8 +134,11 @@ static int read_bundle(struct making *m, struct error *err)
 	if (fd < 0)
 		return error_sys(err, -errno, "bundle \"%s\"", bundle);
 	if (oci_spec_load(fd, bundle, &m->spec, err) < 0 || oci_spec_validate(m->spec, err) < 0 ||
-	    launch_check_spec(m->spec, err) < 0 || check_terminal(m, err) < 0)
+	    launch_check_spec(m->spec, err) < 0 || launch_check_sysctl(m->spec, err) < 0 ||
+	    check_terminal(m, err) < 0)
 		return err->code;
+	/* None given is none had, as with other runtimes on hosts. */
+	m->spec->process->has_capabilities = true;
 	s->id = arena_strdup(&s->arena, m->q->id);
 	s->bundle = arena_strdup(&s->arena, bundle);
 	s->rootfs = m->spec->root_path[0] == '/'
