@@ -6,67 +6,17 @@ import json
 import os
 import pty
 import select
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-from cases import case, tool  # noqa: E402
-from runk import RUNK, finish, make_rootfs, need_root  # noqa: E402
+from cases import case  # noqa: E402
+from podman import Podman  # noqa: E402
+from runk import RUNK, finish  # noqa: E402
 
-# This machine may lack CAP_SYS_RESOURCE, so limits must be below its own.
-CONF = """[containers]
-default_ulimits=["nofile=1024:1024","nproc=1024:1024"]
-[engine]
-cgroup_manager="cgroupfs"
-events_logger="none"
-"""
-
-
-class Podman:
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="podman-", dir="/var/tmp")
-        with open(self.dir + "/containers.conf", "w") as f:
-            f.write(CONF)
-        self.env = dict(os.environ, CONTAINERS_CONF=self.dir + "/containers.conf")
-        self.ready = False
-
-    def argv(self, *args):
-        d = self.dir
-        return [tool("podman"), "--root", d + "/root", "--runroot", d + "/run", "--tmpdir", d + "/tmp", "--cgroup-manager=cgroupfs",
-                "--events-backend=none", "--runtime", RUNK, *args]
-
-    def __call__(self, *args, ok=True):
-        need_root()
-        if not self.ready:
-            self.image()
-        return self.call(*args, ok=ok)
-
-    def call(self, *args, ok=True, **kw):
-        kw.setdefault("stdin", subprocess.DEVNULL)
-        p = subprocess.run(self.argv(*args), capture_output=True, text=True, env=self.env, timeout=60, check=False, **kw)
-        if ok and p.returncode:
-            raise AssertionError(f"podman {' '.join(args)}: exit {p.returncode}\n{p.stdout}{p.stderr}")
-        return p
-
-    def image(self):
-        root = make_rootfs(self.dir + "/rootfs")
-        subprocess.run(["tar", "-C", root, "-cf", self.dir + "/bb.tar", "."], check=True)
-        self.call("import", self.dir + "/bb.tar", "bb")
-        self.ready = True
-
-    def end(self):
-        if self.ready:
-            self.call("rm", "-fa", "-t", "0", ok=False)
-            self.call("unshare", "true", ok=False)
-            subprocess.run(["umount", self.dir + "/root/overlay"], capture_output=True, check=False)
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-
-podman = Podman()
+podman = Podman(RUNK)
 RUN = ("run", "--network", "none")
 
 
