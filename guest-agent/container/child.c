@@ -223,7 +223,15 @@ static int init_root(struct child_plan *plan, struct error *err)
 		r = rootfs_seal(&root, spec, err);
 	if (r == 0)
 		r = attach_streams(plan, con.slave, err);
-	return r < 0 ? r : rootfs_enter(&root, spec, &env, err);
+	if (r == 0)
+		r = rootfs_enter(&root, spec, &env, err);
+	/* Nothing of the set-up may be there when the working directory is entered (CVE-2024-21626). */
+	fd_close(root.fd);
+	for (size_t i = 0; i < plan->n_trees; i++)
+		fd_close(plan->trees[i]);
+	if (con.slave > 2)
+		fd_close(con.slave);
+	return r;
 }
 
 static int init_environment(struct child_plan *plan, struct error *err)
@@ -364,6 +372,10 @@ static int join_environment(struct child_plan *plan, struct error *err)
 		return error_sys(err, -errno, "cannot join the mount namespace");
 	if (fchdir(plan->rootfd) < 0 || chroot(".") < 0)
 		return error_sys(err, -errno, "cannot enter the container's root");
+	plan->rootfd = fd_close(plan->rootfd);
+	plan->mnt_ns = fd_close(plan->mnt_ns);
+	plan->user_ns = fd_close(plan->user_ns);
+	plan->time_ns = fd_close(plan->time_ns);
 	if (plan->process->terminal && open_console(plan, AT_FDCWD, &con, err) < 0)
 		return err->code;
 	return attach_streams(plan, con.slave, err);

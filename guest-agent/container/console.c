@@ -68,9 +68,35 @@ int console_open(int rootfd, uint32_t rows, uint32_t columns, uint32_t owner, st
 	return 0;
 }
 
+/*
+ * ROOT/dev/console as a file that can be mounted over. A link of the image's making is taken away and not followed: with one into
+ * procfs the terminal would cover what is to be protected (CVE-2025-52565).
+ */
+static int console_target(int rootfd)
+{
+	_cleanup_fd_ int dir = path_mkdir_in_root(rootfd, "/dev", 0755), made = -1;
+	struct stat st;
+	int fd;
+
+	if (dir < 0)
+		return dir;
+	if (fstatat(dir, "console", &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISCHR(st.st_mode) && unlinkat(dir, "console", 0) < 0)
+		return -errno;
+	made = openat(dir, "console", O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0620);
+	if (made < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(dir, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || S_ISLNK(st.st_mode))) {
+		fd_close(fd);
+		return -ELOOP;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 int console_bind(int rootfd, int slave, struct error *err)
 {
-	_cleanup_fd_ int target = path_mkfile_in_root(rootfd, "/dev/console", 0620);
+	_cleanup_fd_ int target = console_target(rootfd);
 	int r = target < 0 ? target : mount_bind_fd(slave, target, false);
 
 	return r < 0 ? error_sys(err, r, "cannot bind /dev/console") : 0;
