@@ -377,5 +377,7 @@ void agent_reset_sandbox(struct agent *a)
 	a->pid_ns = fd_close(a->pid_ns);
 	free(a->sandbox_id);
 	a->sandbox_id = NULL;
+	free(a->hook_dir);
+	a->hook_dir = NULL;
 	a->sandbox = false;
 }

@@ -43,6 +43,7 @@ struct agent {
 
 	bool sandbox; /* CreateSandbox was answered */
 	char *sandbox_id;
+	char *hook_dir; /* of the guest's own hooks; NULL: none */
 	struct strv sandbox_mounts;
 	bool share_pidns;
 	int ipc_ns, uts_ns, pid_ns; /* the sandbox's namespaces; -1 while there is none */

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "oci/spec_pb.h"
 #include "service/devices.h"
+#include "service/guest_hooks.h"
 #include "wire/agent.pb-c.h"
 
 /* ---- CreateContainer ------------------------------------------------------------------------------------------------ */
@@ -164,6 +165,8 @@ static int begin_create(struct create *c, struct error *err)
 
 	if (r == 0)
 		r = oci_spec_from_pb(c->req->oci, &c->spec, err);
+	if (r == 0 && c->agent->hook_dir)
+		r = guest_hooks_add(c->agent->hook_dir, c->spec, err);
 	if (r == 0)
 		r = agent_container_new(c->agent, c->req->container_id, &c->ac, err);
 	if (r < 0 || !c->ac)

@@ -12,12 +12,15 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "base/time.h"
+#include "device/module.h"
+#include "service/work.h"
 #include "wire/agent.pb-c.h"
 
 #define HOSTNAME_LIMIT	  64	  /* __NEW_UTS_LEN, include/uapi/linux/utsname.h */
 #define DNS_MAX		  64	  /* lines of resolv.conf */
 #define DESTROY_WAIT_USEC 2000000 /* for killed processes to go */
 #define DESTROY_TICK_USEC 5000
+#define MODULES_USEC	  (60 * USEC_PER_SEC) /* for all kernel modules */
 #define GUEST_RESOLV_CONF STORAGE_RUN_DIR "/sandbox-resolv.conf"
 
 /* ---- CreateSandbox -------------------------------------------------------------------------------------------------- */
@@ -25,8 +28,10 @@
 struct sandbox_create {
 	struct agent *agent;
 	struct ttrpc_call *call;
+	const Grpc__CreateSandboxRequest *req; /* lives as long as the call */
 	struct storage_req *storages;
 	struct storage_job *job;
+	struct work *work; /* loading kernel modules */
 };
 
 /* A new namespace, kept open, without staying in it. flag: CLONE_NEWIPC or CLONE_NEWUTS. */
@@ -83,10 +88,16 @@ static int check_request(const struct agent *a, const Grpc__CreateSandboxRequest
 		return error_set(err, -EINVAL, "dns: more than %d lines", DNS_MAX);
 	if (req->n_storages > STORAGE_MAX)
 		return error_set(err, -EINVAL, "more than %d storages", STORAGE_MAX);
-	if (req->n_kernel_modules)
-		return error_set(err, -EOPNOTSUPP, "kernel_modules is not supported");
-	if (*req->guest_hook_path)
-		return error_set(err, -EOPNOTSUPP, "guest_hook_path is not supported");
+	if (req->n_kernel_modules > MODULES_MAX)
+		return error_set(err, -EINVAL, "kernel_modules: more than %d", MODULES_MAX);
+	for (size_t i = 0; i < req->n_kernel_modules; i++)
+		if (!module_name_ok(req->kernel_modules[i]->name))
+			return error_set(err, -EINVAL,
+					 "\"%.64s\" is not the name of a kernel module",
+					 req->kernel_modules[i]->name);
+	if (*req->guest_hook_path && req->guest_hook_path[0] != '/')
+		return error_set(err, -EINVAL, "guest_hook_path \"%.64s\" is not absolute",
+				 req->guest_hook_path);
 	return 0;
 }
 
@@ -114,6 +125,8 @@ static int begin(struct agent *a, const Grpc__CreateSandboxRequest *req, struct 
 	if (!a->sandbox_id)
 		return error_oom(err);
 	a->share_pidns = req->sandbox_pidns;
+	if (*req->guest_hook_path && !(a->hook_dir = strdup(req->guest_hook_path)))
+		return error_oom(err);
 	if (file_mkdir_p(AT_FDCWD, STORAGE_RUN_DIR, 0755, err) < 0 ||
 	    make_namespace("/proc/self/ns/ipc", CLONE_NEWIPC, NULL, &a->ipc_ns, err) < 0 ||
 	    make_namespace("/proc/self/ns/uts", CLONE_NEWUTS, host, &a->uts_ns, err) < 0)
@@ -123,11 +136,50 @@ static int begin(struct agent *a, const Grpc__CreateSandboxRequest *req, struct 
 	return a->pid1 ? set_dns(req->dns, req->n_dns, err) : 0;
 }
 
+static void mount_storages(struct sandbox_create *sc)
+{
+	struct agent *a = sc->agent;
+	struct error err = ERROR_INIT;
+
+	sc->storages = svc_storages(sc->req->storages, sc->req->n_storages);
+	if (sc->storages &&
+	    storage_job_start(a, sc->storages, sc->req->n_storages, "", &a->sandbox_mounts, NULL,
+			      on_storages, sc, &sc->job) == 0)
+		return;
+	error_oom(&err);
+	on_storages(&err, sc);
+}
+
+/* In a process of its own. */
+static int load_modules(void *data, struct error *err)
+{
+	const struct sandbox_create *sc = data;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sc->req->n_kernel_modules; i++) {
+		const Grpc__KernelModule *m = sc->req->kernel_modules[i];
+
+		r = module_load(m->name, m->parameters, m->n_parameters, err);
+	}
+	return r;
+}
+
+static void on_modules(const struct error *err, const struct strbuf *out, void *data)
+{
+	if (err)
+		on_storages(err, data);
+	else
+		mount_storages(data);
+}
+
 void svc_create_sandbox(struct ttrpc_call *call, const ProtobufCMessage *msg, void *data)
 {
 	const Grpc__CreateSandboxRequest *req = (const Grpc__CreateSandboxRequest *)msg;
+	struct work_params p = { .name = "kernel modules",
+				 .fn = load_modules,
+				 .timeout_usec = MODULES_USEC };
+	struct sandbox_create *sc;
 	struct agent *a = data;
-	struct sandbox_create *sc = NULL;
 	struct error err = ERROR_INIT;
 	int r = check_request(a, req, &err);
 
@@ -135,28 +187,22 @@ void svc_create_sandbox(struct ttrpc_call *call, const ProtobufCMessage *msg, vo
 		ttrpc_call_error(call, &err);
 		return;
 	}
-	r = begin(a, req, &err);
-	if (r == 0) {
-		sc = new0(struct sandbox_create);
-		r = sc && (sc->storages = svc_storages(req->storages, req->n_storages))
-			    ? 0
-			    : error_oom(&err);
-	}
-	if (r == 0) {
-		sc->agent = a;
-		sc->call = call;
-		r = storage_job_start(a, sc->storages, req->n_storages, "", &a->sandbox_mounts,
-				      NULL, on_storages, sc, &sc->job);
-		if (r < 0)
-			error_oom(&err);
-	}
+	sc = new0(struct sandbox_create);
+	r = sc ? begin(a, req, &err) : error_oom(&err);
 	if (r < 0) {
-		if (sc)
-			free(sc->storages);
 		free(sc);
 		agent_reset_sandbox(a);
 		ttrpc_call_error(call, &err);
+		return;
 	}
+	sc->agent = a;
+	sc->call = call;
+	sc->req = req;
+	p.data = sc;
+	if (!req->n_kernel_modules)
+		mount_storages(sc);
+	else if (work_start(a, &p, on_modules, sc, &sc->work, &err) < 0)
+		on_storages(&err, sc);
 }
 
 /* ---- DestroySandbox ------------------------------------------------------------------------------------------------- */

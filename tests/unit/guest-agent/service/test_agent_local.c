@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/strbuf.h"
 #include "unit/guest-agent/service/agent_tests.h"
 #include "wire/google.pb-c.h"
@@ -81,8 +82,42 @@ static void test_no_sandbox(void **state)
 	assert_string_equal(err.msg, "there is no sandbox yet");
 }
 
+/* A directory with one hook of the guest, which leaves a mark. */
+static char *guest_hooks(void)
+{
+	static char dir[96];
+	char path[128], text[192];
+	int n;
+
+	snprintf(dir, sizeof(dir), "%s/guest-hooks", client.dir);
+	snprintf(path, sizeof(path), "%s/prestart", dir);
+	assert_int_equal(file_mkdir_p(AT_FDCWD, path, 0755, NULL), 0);
+	n = snprintf(text, sizeof(text), "#!/bin/sh\necho \"$0 $1\" > %s/mark\n", dir);
+	snprintf(path, sizeof(path), "%s%s", dir, "/prestart/10-mark");
+	assert_int_equal(file_write_atomic(AT_FDCWD, path, 0755, text, (size_t)n, NULL), 0);
+	snprintf(path, sizeof(path), "%s%s", dir, "/prestart/readme");
+	assert_int_equal(file_write_atomic(AT_FDCWD, path, 0644, "x", 1, NULL), 0);
+	return dir;
+}
+
+static void test_guest_hooks(void **state)
+{
+	struct strbuf text = STRBUF_INIT;
+	char path[128], want[192];
+
+	if (access("/bin/sh", X_OK) < 0)
+		skip();
+	assert_int_equal(run_sh("exit 0", NULL), 0);
+	snprintf(path, sizeof(path), "%s%s", client.dir, "/guest-hooks/mark");
+	assert_int_equal(file_read(AT_FDCWD, path, 256, &text, NULL), 0);
+	snprintf(want, sizeof(want), "%s/guest-hooks/prestart/10-mark prestart\n", client.dir);
+	assert_string_equal(text.buf, want);
+	strbuf_release(&text);
+}
+
 static void test_create_sandbox(void **state)
 {
+	Grpc__KernelModule module = GRPC__KERNEL_MODULE__INIT, *modules[] = { &module };
 	Grpc__CreateSandboxRequest req = GRPC__CREATE_SANDBOX_REQUEST__INIT;
 	struct error err = ERROR_INIT;
 
@@ -92,6 +127,21 @@ static void test_create_sandbox(void **state)
 	assert_string_equal(err.msg, "invalid sandbox id \"../up\"");
 	req.sandbox_id = (char *)"box";
 	req.hostname = (char *)"sandhost";
+	req.guest_hook_path = (char *)"hooks";
+	assert_int_equal(agent_call(&client, "CreateSandbox", &req.base, &err),
+			 TTRPC_INVALID_ARGUMENT);
+	assert_string_equal(err.msg, "guest_hook_path \"hooks\" is not absolute");
+	module.name = (char *)"../evil";
+	req.kernel_modules = modules;
+	req.n_kernel_modules = 1;
+	req.guest_hook_path = guest_hooks();
+	assert_int_equal(agent_call(&client, "CreateSandbox", &req.base, &err),
+			 TTRPC_INVALID_ARGUMENT);
+	assert_string_equal(err.msg, "\"../evil\" is not the name of a kernel module");
+	module.name = (char *)"no_such_module_here";
+	assert_int_not_equal(agent_call(&client, "CreateSandbox", &req.base, &err), TTRPC_OK);
+	assert_non_null(str_after(err.msg, "kernel module \"no_such_module_here\": "));
+	req.n_kernel_modules = 0;
 	assert_int_equal(agent_call(&client, "CreateSandbox", &req.base, &err), TTRPC_OK);
 	assert_int_equal(agent_call(&client, "CreateSandbox", &req.base, &err),
 			 TTRPC_ALREADY_EXISTS);
@@ -408,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_guest_details),
 		cmocka_unit_test(test_no_sandbox),
 		cmocka_unit_test(test_create_sandbox),
+		cmocka_unit_test(test_guest_hooks),
 		cmocka_unit_test(test_exit_codes),
 		cmocka_unit_test(test_streams_apart),
 		cmocka_unit_test(test_environment),
