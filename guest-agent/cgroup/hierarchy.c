@@ -148,6 +148,8 @@ static int parse_self_line(struct hierarchies *hs, char *line)
 	if (!path)
 		return 0;
 	*path++ = '\0';
+	if (*path != '/')
+		return 0;
 	h = hierarchy_of_line(hs, list + 1);
 	if (!h)
 		return 0;

@@ -14,5 +14,9 @@ $(eval $(call lib,agentinit,$(AGENTINIT_SRCS)))
 
 $(foreach t,container/test_mountopt container/test_caps container/test_identity container/test_mount cgroup/test_convert cgroup/test_devfilter device/test_device device/test_module storage/test_copyfile storage/test_layers storage/test_storage \
 	stdio/test_stream,$(eval $(call unit,guest-agent/$(t),container net oci base,)))
+$(foreach t,cgroup/test_cgroup cgroup/test_convert_v1 cgroup/test_hierarchy cgroup/test_stats,\
+	$(eval $(call unit,guest-agent/$(t),container oci base,)))
+$(eval $(call unit,guest-agent/init/test_clock,agentinit base,))
+$(eval $(call fuzz,cgroup_text,container oci base,))
 $(eval $(call unit,guest-agent/init/test_cmdline,agentinit codec base,))
 $(eval $(call fuzz,guest_text,container agentinit codec oci base,))
