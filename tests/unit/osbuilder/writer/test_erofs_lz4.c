@@ -6,45 +6,16 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/strbuf.h"
-#include "diff.h"
 #include "image_read.h"
 #include "support/cmocka_all.h"
 #include "support/tool.h"
 #include "support/torture_tree.h"
+#include "support/tree_same.h"
 #include "writer/le.h"
 
 static const struct writer_params params = { .epoch = 1900000000,
 					     .label = "lz4",
 					     .compression = WRITER_LZ4 };
-static const struct diff_params with_times = { .times = true };
-
-static int collect(void *data, const struct diff_change *c)
-{
-	assert_int_equal(diff_change_line(c, data), 0);
-	assert_int_equal(strbuf_addch(data, '\n'), 0);
-	return 0;
-}
-
-static void assert_same(struct tree *a, struct tree *b)
-{
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	struct error err = ERROR_INIT;
-
-	if (diff_trees(a, b, &with_times, collect, &out, &err) < 0)
-		fail_msg("%s", error_text(&err));
-	assert_string_equal(out.buf, "");
-	assert_int_equal(tree_count(a), tree_count(b));
-}
-
-static struct tree *read_ok(const char *path)
-{
-	struct error err = ERROR_INIT;
-	struct tree *t = NULL;
-
-	if (image_read(path, &t, NULL, &err) < 0)
-		fail_msg("%s", error_text(&err));
-	return t;
-}
 
 enum content { TEXT, ZEROS, NOISE, MIX };
 
@@ -92,8 +63,8 @@ static void reads_back(void **state)
 	struct writer_result packed, other;
 
 	packed = torture_write(&writer_erofs, t, &params, a);
-	got = read_ok(a);
-	assert_same(t, got);
+	got = tree_read_back(a);
+	tree_is_same(t, got);
 	torture_write(&writer_erofs, t, &params, b);
 	free(tool_ok("cmp %s %s", a, b));
 	plain.compression = WRITER_PLAIN;
@@ -124,7 +95,7 @@ static void fsck(void **state)
 	free(tool_ok("cd %s && fsck.erofs a && fsck.erofs --extract=x a 2>&1", dir));
 	free(out);
 	out = str_printf("%s/x", dir);
-	got = read_ok(out);
+	got = tree_read_back(out);
 	for (size_t k = 0; k < tree_root(t)->n_children; k++) {
 		struct tree_node *d = tree_root(t)->children[k];
 
@@ -164,8 +135,8 @@ static void mounted(void **state)
 		skip();
 	}
 	free(said);
-	got = read_ok(at);
-	assert_same(t, got);
+	got = tree_read_back(at);
+	tree_is_same(t, got);
 	tree_free(got);
 	got = NULL;
 	free(tool_ok("umount %s", at));

@@ -7,42 +7,12 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/strbuf.h"
-#include "diff.h"
-#include "image_read.h"
 #include "support/cmocka_all.h"
 #include "support/tool.h"
 #include "support/torture_tree.h"
+#include "support/tree_same.h"
 
 static const struct writer_params params = { .epoch = 1900000000 };
-static const struct diff_params with_times = { .times = true };
-
-static int collect(void *data, const struct diff_change *c)
-{
-	assert_int_equal(diff_change_line(c, data), 0);
-	assert_int_equal(strbuf_addch(data, '\n'), 0);
-	return 0;
-}
-
-static void assert_same(struct tree *a, struct tree *b)
-{
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	struct error err = ERROR_INIT;
-
-	if (diff_trees(a, b, &with_times, collect, &out, &err) < 0)
-		fail_msg("%s", error_text(&err));
-	assert_string_equal(out.buf, "");
-	assert_int_equal(tree_count(a), tree_count(b));
-}
-
-static struct tree *read_ok(const char *path)
-{
-	struct error err = ERROR_INIT;
-	struct tree *t = NULL;
-
-	if (image_read(path, &t, NULL, &err) < 0)
-		fail_msg("%s", error_text(&err));
-	return t;
-}
 
 static struct tree_node *add(struct tree *t, const char *path, struct tree_attr a)
 {
@@ -127,8 +97,8 @@ static void reads_back(void **state)
 	assert_int_equal(res.size % 10240, 0);
 	/* 40 MiB with data of 6 x 64 KiB in it */
 	assert_true(res.size < 12 << 20);
-	got = read_ok(path);
-	assert_same(t, got);
+	got = tree_read_back(path);
+	tree_is_same(t, got);
 	tool_rmdir(dir);
 }
 
@@ -161,13 +131,13 @@ static void extracted_by(const char *tool, const char *options, bool bsd)
 		     "grep -v \"Ignoring unknown extended header keyword 'hdrcharset'\" || :",
 		     dir, tool, options, path, dir));
 	out = str_printf("%s/x", dir);
-	got = read_ok(out);
+	got = tree_read_back(out);
 	/* later ones became the epoch */
 	tree_lookup(t, "late")->inode->mtime_sec = params.epoch;
 	tree_lookup(t, "late")->inode->mtime_nsec = 0;
 	if (bsd) /* passes over the directory that is there */
 		tree_root(got)->inode->mtime_sec = tree_root(got)->inode->mtime_nsec = 0;
-	assert_same(t, got);
+	tree_is_same(t, got);
 	assert_true(tool_number("stat -c %%b %s/x/data/sparse", dir) < 2000);
 	tool_rmdir(dir);
 }
