@@ -20,6 +20,9 @@ typedef int (*cli_command_fn)(const struct cli *cli, int argc, char **argv, stru
 
 int cmd_create(const struct cli *cli, int argc, char **argv, struct error *err);
 int cmd_start(const struct cli *cli, int argc, char **argv, struct error *err);
+int cmd_pause(const struct cli *cli, int argc, char **argv, struct error *err);
+int cmd_resume(const struct cli *cli, int argc, char **argv, struct error *err);
+int cmd_update(const struct cli *cli, int argc, char **argv, struct error *err);
 int cmd_run(const struct cli *cli, int argc, char **argv, struct error *err);
 int cmd_spec(const struct cli *cli, int argc, char **argv, struct error *err);
 int cmd_state(const struct cli *cli, int argc, char **argv, struct error *err);

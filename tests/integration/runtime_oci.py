@@ -68,6 +68,30 @@ def call(h, *args, out, pass_fds=()):
         return p.wait(WAIT), quiet(read(out))
 
 
+def check_limits(h):
+    """pause, resume, update of the running container "one"."""
+    code, _, err = h.run("pause", "one")
+    tap.ok(code == 0 and state(h, "one").get("status") == "paused", "pause", "%s %s" % (err, state(h, "one")))
+    code, _, err = h.run("exec", "one", "true")
+    tap.ok(code == 1 and "is not running" in err, "exec wants a container that is not paused", err)
+    code, _, err = h.run("resume", "one")
+    tap.ok(code == 0 and state(h, "one").get("status") == "running", "resume", "%s %s" % (err, state(h, "one")))
+    forks = "for i in 1 2 3 4 5 6 7 8; do sleep 0.1 & done; wait; echo all"
+    code, out, err = h.run("exec", "one", "sh", "-c", forks)
+    tap.ok((code, out) == (0, b"all\n"), "eight processes before the limit", err)
+    code, _, err = h.run("update", "--pids-limit", "4", "one")
+    tap.ok(code == 0, "update --pids-limit", err)
+    code, _, err = h.run("exec", "one", "sh", "-c", forks)
+    tap.ok("can't fork" in err, "not after", "%s %s" % (code, err))
+    code, _, err = h.run("update", "--resources", "-", "one", stdin=b'{"pids":{"limit":100}}')
+    _, out, _ = h.run("exec", "one", "sh", "-c", forks)
+    tap.ok(code == 0 and out == b"all\n", "update --resources - raises it", err)
+    for args, text in ((["update", "--memory", "lots", "one"], 'invalid value for --memory: "lots"'), (["update", "one"], "no limit is given"),
+                       (["update", "-r", "/nonexistent", "one"], "/nonexistent: No such file"), (["pause", "nobody"], 'container "nobody" does not exist')):
+        code, _, err = h.run(*args)
+        tap.ok(code == 1 and text in err, "refused: " + " ".join(args), err)
+
+
 def check_life(h):
     """create, start, signals, exec --detach, the exit code, delete."""
     pid_file, out = h.work + "/pid", h.work + "/out"
@@ -106,6 +130,7 @@ def check_life(h):
     left = [n for n in os.listdir(h.root + "/one/io") if not n.startswith("init-")]
     tap.ok(not left, "no FIFO of an ended exec is left", left)
 
+    check_limits(h)
     os.kill(pid, signal.SIGUSR1)
     got = status_of(pid)
     tap.ok(got == 9 and read(out).endswith("caught\n"), "a signal to the stand-in reaches the process, whose exit code is the stand-in's", "%s %s" % (got, read(out)))

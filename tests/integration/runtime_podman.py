@@ -45,7 +45,7 @@ def _():
     assert p.returncode == 127 and "nosuch" in p.stderr, p
 
 
-@case("podman run -d, exec, logs, stop, inspect, rm")
+@case("podman run -d, exec, pause, logs, stop, inspect, rm")
 def _():
     ready()
     podman(*RUN, "-d", "--name", "one", "bb", "sh", "-c", "echo started; trap 'echo stopped; exit 5' TERM; while :; do sleep 0.1; done")
@@ -53,6 +53,9 @@ def _():
     assert (p.returncode, p.stdout) == (6, "1000\ny\n"), p
     assert podman("exec", "one", "nosuch", ok=False).returncode == 127
     assert podman("ps", "--format", "{{.Names}}").stdout == "one\n"
+    podman("pause", "one")
+    assert podman("inspect", "-f", "{{.State.Status}}", "one").stdout == "paused\n"
+    podman("unpause", "one")
     podman("stop", "-t", "20", "one")
     assert podman("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "one").stdout == "exited 5\n"
     assert podman("logs", "one").stdout == "started\nstopped\n"

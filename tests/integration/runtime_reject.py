@@ -166,7 +166,7 @@ def check_commands(h):
     for args, texts in ((["nosuch"], ['Invalid command "nosuch"']), (["run", "-b", h.bundle], ["expected one container id"]),
                         (["run", "--nosuch", "x"], ["flag provided but not defined: -nosuch"]),
                         (["run", "../x"], ["invalid container id"]), (["kill", "x", "NOSIG"], ['unknown signal "NOSIG"']),
-                        (["state", "x"], ['container "x" does not exist']), (["pause", "x"], ["not supported yet"]),
+                        (["state", "x"], ['container "x" does not exist']), (["pause", "x"], ['container "x" does not exist']), (["ps", "x"], ["not supported yet"]),
                         (["--log-format", "xml", "list"], ['unknown log-format "xml"']),
                         (["spec", "--bundle", h.bundle], ["exists"])):
         code, out, err = h.run(*args)
