@@ -35,4 +35,8 @@ $(eval $(call unit,$(AGENT_TEST),wire wireproto net base,-lprotobuf-c,tests/unit
 	tests/unit/guest-agent/service/agent_escape_tests.c tests/unit/guest-agent/service/agent_network_tests.c \
 	tests/unit/guest-agent/service/agent_port_tests.c tests/unit/guest-agent/service/agent_volume_tests.c))
 $(H)/test/$(AGENT_TEST): | $(if $(SAN),$(H),$(G))/bin/kata-agent
+SOAK_TEST := guest-agent/service/test_agent_soak
+$(eval $(call unit,$(SOAK_TEST),wire wireproto net base,-lprotobuf-c,tests/unit/guest-agent/service/agent_client.c))
+$(H)/test/$(SOAK_TEST): | $(if $(SAN),$(H),$(G))/bin/kata-agent
+BOOT_TEST_PROGS += $(H)/test/$(SOAK_TEST)
 BOOT_TEST_PROGS += $(H)/test/$(AGENT_TEST) $(G)/bin/kata-agent
