@@ -5,8 +5,13 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/time.h"
+#include "service/work.h"
+#include "storage/group.h"
 #include "storage/layers.h"
 #include "wire/agent.pb-c.h"
+
+#define GROUP_USEC (600 * USEC_PER_SEC) /* of a volume with millions of files */
 
 struct storage_job {
 	struct agent *agent;
@@ -18,6 +23,7 @@ struct storage_job {
 	char *cid;
 	struct strv *mounts;
 	struct hotplug_wait *wait;
+	struct work *work; /* giving trees to their groups */
 	storage_job_fn fn;
 	void *data;
 	struct storage_job **slot;
@@ -44,6 +50,7 @@ void storage_job_cancel(struct storage_job *j)
 	struct error err = ERROR_INIT;
 
 	hotplug_cancel(j->wait);
+	work_cancel(j->work);
 	error_set(&err, -ECANCELED, "the sandbox was destroyed");
 	finish(&err, j);
 }
@@ -83,6 +90,47 @@ static int steps(void *data, struct error *err)
 	return r;
 }
 
+/* In a process of its own. */
+static int own_trees(void *data, struct error *err)
+{
+	const struct storage_job *j = data;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < j->n; i++) {
+		const struct storage_req *req = &j->reqs[i];
+		bool ro = false;
+
+		for (size_t k = 0; k < req->n_options; k++)
+			ro |= str_eq(req->options[k], "ro");
+		if (req->has_fs_group)
+			r = storage_own_tree(req->mount_point, req->fs_group, ro,
+					     req->fs_group_on_mismatch, err);
+	}
+	return r;
+}
+
+static void on_owned(const struct error *err, const struct strbuf *out, void *data)
+{
+	finish(err, data);
+}
+
+static void on_mounted(const struct error *err, void *data)
+{
+	struct storage_job *j = data;
+	struct work_params p = {
+		.name = "fs_group", .fn = own_trees, .data = j, .timeout_usec = GROUP_USEC
+	};
+	struct error own = ERROR_INIT;
+	bool groups = false;
+
+	for (size_t i = 0; i < j->n; i++)
+		groups |= j->reqs[i].has_fs_group;
+	if (err || !groups)
+		finish(err, j);
+	else if (work_start(j->agent, &p, on_owned, j, &j->work, &own) < 0)
+		finish(&own, j);
+}
+
 int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const char *cid,
 		      struct strv *mounts, hotplug_try_fn ready, storage_job_fn fn, void *data,
 		      struct storage_job **slot)
@@ -102,7 +150,7 @@ int storage_job_start(struct agent *a, struct storage_req *reqs, size_t n, const
 	j->data = data;
 	j->slot = slot;
 	*slot = j;
-	r = hotplug_wait(a->hotplug, a->config->hotplug_usec, steps, finish, j, &j->wait);
+	r = hotplug_wait(a->hotplug, a->config->hotplug_usec, steps, on_mounted, j, &j->wait);
 	if (r < 0) {
 		*slot = NULL;
 		arena_release(&j->mem);

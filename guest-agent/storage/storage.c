@@ -88,24 +88,6 @@ static const struct storage_driver *driver_of(const struct storage_req *req)
 	return NULL;
 }
 
-/* Group and set-group-id for the directory itself: what "fsGroup" needs on fresh file systems. */
-static int apply_group(const struct storage_req *req, const char *path, struct error *err)
-{
-	struct stat st;
-
-	if (!req->has_fs_group)
-		return 0;
-	if (stat(path, &st) < 0)
-		return error_sys(err, -errno, "storage %s", path);
-	if (st.st_gid == req->fs_group && req->fs_group_on_mismatch)
-		return 0;
-	if (chown(path, (uid_t)-1, req->fs_group) < 0 ||
-	    chmod(path, (st.st_mode & 07777) | 02770) < 0)
-		return error_sys(err, -errno, "storage %s: cannot set group %u", path,
-				 req->fs_group);
-	return 0;
-}
-
 static int do_mount(struct storage_table *t, const struct storage_req *req, const char *clean,
 		    const char *cid, struct error *err)
 {
@@ -129,10 +111,7 @@ static int do_mount(struct storage_table *t, const struct storage_req *req, cons
 		m->is_mount = drv->is_mount;
 		list_add_tail(&t->mounts, &m->link);
 		t->n++;
-		r = apply_group(req, clean, err);
-		if (r < 0)
-			forget(t, m);
-		return r;
+		return 0;
 	}
 	free(m->mount_point);
 	free(m);

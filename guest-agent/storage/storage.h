@@ -26,7 +26,7 @@ struct storage_req {
 	size_t n_options;
 	char *const *driver_options;
 	size_t n_driver_options;
-	bool has_fs_group, fs_group_on_mismatch;
+	bool has_fs_group, fs_group_on_mismatch; /* not storage_add()'s: see storage/group.h */
 	uint32_t fs_group;
 	bool shared; /* outlives its container */
 };

@@ -463,6 +463,44 @@ void test_update_ephemeral(void **state)
 	assert_int_equal(agent_remove(&client, "eph", 5), TTRPC_OK);
 }
 
+/* A volume for a group: what is in it is the group's before the container runs. */
+void test_fs_group(void **state)
+{
+	char *args[] = {
+		(char *)"sh", (char *)"-c",
+		(char *)"ls -ldn /v | while read m n u g r; do echo $m $g; done; "
+			"touch /v/new && ls -n /v/new | while read m n u g r; do echo $g; done",
+		NULL
+	};
+	char *bind[] = { (char *)"rbind" };
+	Grpc__Storage st = GRPC__STORAGE__INIT, *list[] = { &st };
+	Grpc__FSGroup group = GRPC__FSGROUP__INIT;
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+
+	test_spec_init(&s, &client, args);
+	s.storages = list;
+	s.n_storages = 1;
+	group.group_id = 3333;
+	st.fs_group = &group;
+	st.driver = (char *)"ephemeral";
+	st.fstype = (char *)"tmpfs";
+	st.mount_point = (char *)"/run/kata-containers/fsg/vol";
+	grpc__mount__init(&s.mounts[3]);
+	s.mounts[3].type = (char *)"bind";
+	s.mounts[3].source = st.mount_point;
+	s.mounts[3].destination = (char *)"/v";
+	s.mounts[3].options = bind;
+	s.mounts[3].n_options = 1;
+	s.mount_list[3] = &s.mounts[3];
+	s.spec.n_mounts = 4;
+	if (agent_run(&client, "fsg", &s, &out, NULL, &err) != 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(out.buf, "drwxrwsrwt 3333\n3333\n");
+	strbuf_release(&out);
+}
+
 void test_stale_mounts(void **state)
 {
 	Grpc__RemoveStaleVirtiofsShareMountsRequest req =

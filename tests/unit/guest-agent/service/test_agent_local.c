@@ -518,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_block_device),
 		cmocka_unit_test(test_update_ephemeral),
+		cmocka_unit_test(test_fs_group),
 		cmocka_unit_test(test_stale_mounts),
 		cmocka_unit_test(test_destroy),
 	};
