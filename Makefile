@@ -197,6 +197,7 @@ help:
 	@echo 'check                all tests: check-unit check-corpus check-cross check-image check-unprivileged check-boot check-runtime check-runk check-agent'
 	@echo 'check-san check-fuzz the unit tests under sanitizers; libFuzzer on every parser (FUZZ_TIME=)'
 	@echo 'bench-image          osbuilder against other image builders, as ratios'
+	@echo 'bench-runk           runk against crun and runc, as ratios'
 	@echo 'lint format          static checks; clang-format in place'
 	@echo 'install              into DESTDIR and PREFIX'
 	@echo 'clean distclean      remove the outputs; distclean also the package cache'

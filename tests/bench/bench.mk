@@ -6,3 +6,8 @@ bench: bench-image
 bench-image: $(H)/bin/osbuilder $(H)/bin/verity-format $(G)/bin/kata-agent
 	$(Q)$(INTEGRATION_ENV) $(PYTHON3) tests/bench/bench_image.py $(BENCH_ARGS)
 $(eval $(call prog,$(H),verity-format,tests/bench/verity_format.c,osbdisk codec base,-lcrypto))
+
+# runk beside crun and runc: create, start and delete of /bin/true, BENCH_COUNT (100) times.
+.PHONY: bench-runk
+bench-runk: $(G)/bin/runk
+	$(Q)KATA_RUNK=$(abspath $(G))/bin/runk $(PYTHON3) tests/bench/runk.py

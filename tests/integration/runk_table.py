@@ -8,7 +8,6 @@ with one of them. `runk_table.py NAME...` runs only the variations whose name be
 """
 
 import copy
-import ctypes
 import difflib
 import json
 import os
@@ -22,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 from cases import Skip, case, tool  # noqa: E402
-from runk import RUNK, finish, make_rootfs, need_root  # noqa: E402
+from runk import RUNK, finish, hide_hybrid_cgroups, make_rootfs, need_root  # noqa: E402
 from runk_variations import variations  # noqa: E402
 
 PROBE = r"""
@@ -39,16 +38,6 @@ echo "== paths"; for p in /proc/kcore /proc/sys/kernel/hostname /sys/firmware /p
 echo "== write"; touch /probe-root 2>&1 && rm /probe-root; touch /tmp/probe 2>&1 && rm /tmp/probe; ls -d /new* 2>/dev/null
 """
 HOST_NS = {n: os.readlink("/proc/self/ns/" + n) for n in ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")}
-
-
-def private_mounts():
-    """A mount namespace in which a hybrid host looks like one of version 1 alone, as crun refuses mixtures."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(0x20000) != 0:
-        raise Skip("cannot make a mount namespace")
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    if os.path.exists("/sys/fs/cgroup/unified"):
-        subprocess.run(["umount", "-l", "/sys/fs/cgroup/unified"], check=True)
 
 
 class Runtime:
@@ -139,7 +128,7 @@ def compare(results):
 
 def main():
     need_root()
-    private_mounts()
+    hide_hybrid_cgroups()
     base = tempfile.mkdtemp(prefix="table-", dir="/tmp")
     os.chmod(base, 0o711)
     spec = subprocess.run([RUNK, "spec", "-b", base], check=False)
