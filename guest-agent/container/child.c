@@ -292,10 +292,15 @@ static void common_start(struct child_plan *plan)
 
 	process_reset_signals();
 	umask(022);
-	/* Until execve, processes of the container shall not look into this copy of the maker. */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/*
+	 * Until execve, processes of the container shall not look into this copy of the maker. With id maps only when they are written:
+	 * the files for them are root's then, whom the maker need not be.
+	 */
+	if (!plan->mapped)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (sync_await(plan->sync, SYNC_GO, &m, NULL) < 0)
 		_exit(1);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	plan->host_pid = m.code;
 	setsid();
 }
@@ -349,12 +354,24 @@ void child_main_init(struct child_plan *plan)
 	common_start(plan);
 	if (init_environment(plan, &err) < 0)
 		child_fail(plan, SYNC_STAGE_SETUP, &err);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	settle(plan, &env, &path);
 	if (sync_send(plan->sync, SYNC_READY, -1) < 0)
 		_exit(1);
 	await_start(plan);
 	run_start_hooks(plan);
 	execute(plan, env, path);
+}
+
+/* It is in its cgroup when it comes here, so "initial" is what holds until now, and "final" from now on. */
+static int set_affinity(const struct oci_process *p, struct error *err)
+{
+	const char *cpus = p->exec_cpu_affinity.final ? p->exec_cpu_affinity.final
+						      : p->exec_cpu_affinity.initial;
+
+	if (cpus && schedule_affinity(cpus, err) < 0)
+		return error_prefix(err, "process.execCPUAffinity");
+	return 0;
 }
 
 static int join_environment(struct child_plan *plan, struct error *err)
@@ -364,10 +381,11 @@ static int join_environment(struct child_plan *plan, struct error *err)
 	if (prepare_seccomp(plan, err) < 0)
 		return err->code;
 	/* Through the maker's /proc, so before the mount namespace changes; the spec's personality is inherited by init alone. */
-	if (apply_early(plan, err) < 0)
+	if (apply_early(plan, err) < 0 || set_affinity(plan->process, err) < 0 ||
+	    enter_namespaces(plan, err) < 0)
 		return err->code;
-	if (enter_namespaces(plan, err) < 0)
-		return err->code;
+	/* The container's root could trace this copy of the maker, now that it has the same user (CVE-2016-9962). */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (setns(plan->mnt_ns, CLONE_NEWNS) < 0)
 		return error_sys(err, -errno, "cannot join the mount namespace");
 	if (fchdir(plan->rootfd) < 0 || chroot(".") < 0)

@@ -224,7 +224,9 @@ static int prepare_trees(struct launch *l, struct error *err)
 		bool bind = r == 0 && (o.bind || str_eq(m->type, "bind"));
 
 		l->trees[i] = -1;
-		if (bind && (l->plan.mapped || o.idmap || m->n_uid_mappings || m->n_gid_mappings))
+		/* An ordinary user's child has more rights than its maker. */
+		if (bind && ((l->plan.mapped && geteuid() == 0) || o.idmap || m->n_uid_mappings ||
+			     m->n_gid_mappings))
 			r = prepare_tree(spec, m, &o, &l->trees[i], err);
 		if (r < 0)
 			error_prefix(err, "mount \"%s\"", m->destination ? m->destination : "");

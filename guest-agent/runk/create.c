@@ -43,6 +43,7 @@ int send_console(const char *path, int pty, struct error *err)
 
 	if (fd_unix_connect(path, &sock, err) < 0)
 		return error_prefix(err, "console socket");
+	fd_set_nonblock(pty, false); /* what it was made with is for the agent's loop */
 	memset(&ctl, 0, sizeof(ctl));
 	c = CMSG_FIRSTHDR(&mh);
 	c->cmsg_level = SOL_SOCKET;

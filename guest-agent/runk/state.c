@@ -162,10 +162,13 @@ int state_load(const char *root, const char *id, struct state *ret, struct error
 			       : error_sys(err, -errno, "container \"%s\"", id);
 	r = json_doc_load(s.dirfd, STATE_FILE, STATE_MAX_BYTES, &doc, err);
 	/* A directory without it: its creation was killed before there was a process, or just begins. */
-	if (r == -ENOENT)
-		r = (s.id = arena_strdup(&s.arena, id)) ? 0 : error_oom(err);
-	else if (r == 0)
+	if (r == -ENOENT) {
+		error_clear(err);
+		s.id = arena_strdup(&s.arena, id);
+		r = s.id ? 0 : error_oom(err);
+	} else if (r == 0) {
 		r = read_state(&s, json_doc_root(doc), err);
+	}
 	if (r < 0) {
 		state_release(&s);
 		return error_prefix(err, "container \"%s\"", id);
