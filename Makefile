@@ -60,7 +60,8 @@ COMMON := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKATA_VERSION='"$(VER
 HOST_CFLAGS := $(COMMON) -O2 -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATA_SANITIZED=1,-D_FORTIFY_SOURCE=2)
 HOST_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN))
 # A cross compiler takes headers, libraries and start files of the sysroot, and none of its own package's C library.
-GUEST_CFLAGS := $(COMMON) -Os -fPIE -ffunction-sections -fdata-sections -D_FORTIFY_SOURCE=2 \
+# Nothing unwinds here, and tables for it would be a twentieth of the agent.
+GUEST_CFLAGS := $(COMMON) -Os -fPIE -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables -D_FORTIFY_SOURCE=2 \
 	$(if $(CROSS),--sysroot=$(SYSROOT) -isystem $(SYSROOT)/usr/include/$(GNU_TUPLE) -isystem $(SYSROOT)/usr/include)
 CROSS_LDFLAGS := $(if $(CROSS),--sysroot=$(SYSROOT) -B$(SYSROOT)/usr/lib/$(GNU_TUPLE)/ -L$(SYSROOT)/usr/lib/$(GNU_TUPLE))
 # glibc has no static PIE start code for ppc64le.
