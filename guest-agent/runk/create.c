@@ -197,6 +197,13 @@ static int make_cgroup(struct making *m, struct error *err)
 {
 	const struct oci_linux *l = &m->spec->linux_;
 
+	/* To make it behind systemd's back would be what the caller wanted to avoid. */
+	if (m->rk->systemd_cgroup && access("/run/systemd/system", F_OK) < 0)
+		return error_set(err, -EOPNOTSUPP, "--systemd-cgroup: systemd does not run here");
+	if (m->rk->systemd_cgroup)
+		return error_set(err, -EOPNOTSUPP,
+				 "--systemd-cgroup is not supported: have the caller use the "
+				 "cgroupfs driver");
 	if (cgroups_root(&m->cg.root, err) < 0)
 		return err->code;
 	if (cgroup_create(m->cg.root, l->cgroups_path, m->q->id, l->resources, &m->cg.cg, err) < 0)

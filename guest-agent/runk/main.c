@@ -188,25 +188,21 @@ static int dispatch(const struct runk *rk, char **all, int argc, char **argv)
 	return fail(&err, 1);
 }
 
-#define GLOBAL_DEFS(g)                                                                            \
-	{                                                                                         \
-		{ "root", NULL, OPTION_STRING, &(g).root, "DIR", "where the state is kept" },     \
-			{ "log", NULL, OPTION_STRING, &(g).log, "FILE", "where to log, too" },    \
-			{ "log-format",	   NULL,     OPTION_STRING,                               \
-			  &(g).log_format, "FORMAT", "text or json (text)" },                     \
-			{ "systemd-cgroup",                                                       \
-			  NULL,                                                                   \
-			  OPTION_FLAG,                                                            \
-			  &(g).rk.systemd_cgroup,                                                 \
-			  NULL,                                                                   \
-			  "let systemd make the cgroup; cgroupsPath is \"slice:prefix:name\"" },  \
-			{ "rootless",	     NULL,                                                \
-			  OPTION_STRING,     &(g).rootless,                                       \
-			  "true|false|auto", "leave out cgroups that may not be used (auto)" },   \
-			{ "criu", NULL, OPTION_STRING, &(g).criu, NULL, NULL },                   \
-			{ "debug", NULL, OPTION_FLAG, &(g).debug, NULL, "log more" },             \
-			{ "help", "h", OPTION_FLAG, &(g).help, NULL, "show this" },               \
-			{ "version", "v", OPTION_FLAG, &(g).version, NULL, "print the version" }, \
+#define GLOBAL_DEFS(g)                                                                               \
+	{                                                                                            \
+		{ "root", NULL, OPTION_STRING, &(g).root, "DIR", "where the state is kept" },        \
+			{ "log", NULL, OPTION_STRING, &(g).log, "FILE", "where to log, too" },       \
+			{ "log-format",	   NULL,     OPTION_STRING,                                  \
+			  &(g).log_format, "FORMAT", "text or json (text)" },                        \
+			{ "systemd-cgroup",	  NULL, OPTION_FLAG,                                 \
+			  &(g).rk.systemd_cgroup, NULL, "refused: there is no driver for systemd" }, \
+			{ "rootless",	     NULL,                                                   \
+			  OPTION_STRING,     &(g).rootless,                                          \
+			  "true|false|auto", "leave out cgroups that may not be used (auto)" },      \
+			{ "criu", NULL, OPTION_STRING, &(g).criu, NULL, NULL },                      \
+			{ "debug", NULL, OPTION_FLAG, &(g).debug, NULL, "log more" },                \
+			{ "help", "h", OPTION_FLAG, &(g).help, NULL, "show this" },                  \
+			{ "version", "v", OPTION_FLAG, &(g).version, NULL, "print the version" },    \
 	}
 
 int main(int argc, char **argv)

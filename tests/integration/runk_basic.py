@@ -150,6 +150,10 @@ def _():
                        (["spec", "-b", b.dir], "exists"), (["list", "-f", "yaml"], "invalid format option")):
         p = rt.run(*args, ok=False)
         assert p.returncode == 1 and text in p.stderr and len(p.stderr.splitlines()) == 1, (args, p)
+    # There is no driver for systemd, and nothing is made behind its back.
+    p = rt.run("--systemd-cgroup", "run", "-b", b.dir, "sd", ok=False)
+    assert p.returncode == 1 and "--systemd-cgroup" in p.stderr and len(p.stderr.splitlines()) == 1, p
+    assert rt.run("state", "sd", ok=False).returncode == 1
 
 
 sys.exit(finish(rt, b))
