@@ -3,7 +3,7 @@ AGENT_SRCS := $(addprefix guest-agent/,main.c \
 	init/pid1.c \
 	service/agent.c service/debug_console.c service/devices.c service/guest_hooks.c service/hotplug.c service/log_port.c service/storage_job.c service/svc_container.c service/svc_guest.c \
 	service/svc_iptables.c service/svc_network.c service/svc_process.c service/svc_sandbox.c service/svc_stdio.c \
-	service/svc_volume.c service/work.c)
+	service/svc_volume.c service/watch.c service/work.c)
 AGENT_LIBS := agentinit agentpolicy codec container net wire ocipb oci wireproto base
 # Accounting, and what the guest itself has.
 AGENT_SRCS += $(addprefix guest-agent/service/,metrics.c netdev.c oom.c pslist.c svc_cgroup.c svc_misc.c svc_plug.c svc_stats.c)

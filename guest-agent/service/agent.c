@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "base/time.h"
 #include "service/policy.h"
+#include "service/watch.h"
 #include "wire/agent.pb-c.h"
 #include "wire/health.pb-c.h"
 
@@ -338,6 +339,12 @@ int agent_container_new(struct agent *a, const char *cid, struct agent_container
 	return 0;
 }
 
+void agent_storage_drop(struct agent *a, const char *mount_point)
+{
+	if (storage_drop(&a->storages, mount_point))
+		watch_drop(a, mount_point);
+}
+
 void agent_container_free(struct agent *a, struct agent_container *ac)
 {
 	_cleanup_free_ char *dir = str_printf("%s/%s", STORAGE_RUN_DIR, ac->id);
@@ -346,7 +353,7 @@ void agent_container_free(struct agent *a, struct agent_container *ac)
 		*ac->holder = NULL;
 	container_free(ac->ct);
 	for (size_t i = ac->mounts.n; i > 0; i--)
-		storage_drop(&a->storages, ac->mounts.v[i - 1]);
+		agent_storage_drop(a, ac->mounts.v[i - 1]);
 	strv_release(&ac->mounts);
 	if (dir)
 		file_remove_tree(AT_FDCWD, dir, NULL);
@@ -370,6 +377,7 @@ void agent_reset_sandbox(struct agent *a)
 			container_kill_all(ac->ct, NULL);
 		agent_container_free(a, ac);
 	}
+	a->watches = watches_free(a->watches);
 	storage_table_release(&a->storages);
 	strv_release(&a->sandbox_mounts);
 	a->ipc_ns = fd_close(a->ipc_ns);

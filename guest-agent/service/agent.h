@@ -43,7 +43,8 @@ struct agent {
 
 	bool sandbox; /* CreateSandbox was answered */
 	char *sandbox_id;
-	char *hook_dir; /* of the guest's own hooks; NULL: none */
+	struct watches *watches; /* NULL until there is one */
+	char *hook_dir;		 /* of the guest's own hooks; NULL: none */
 	struct strv sandbox_mounts;
 	bool share_pidns;
 	int ipc_ns, uts_ns, pid_ns; /* the sandbox's namespaces; -1 while there is none */
@@ -88,6 +89,8 @@ int agent_container_new(struct agent *a, const char *cid, struct agent_container
 			struct error *err);
 /* Frees the container, lets go of its storages, removes its directory. */
 void agent_container_free(struct agent *a, struct agent_container *ac);
+/* One user less of a mount point, and the end of what belongs to it with the last. */
+void agent_storage_drop(struct agent *a, const char *mount_point);
 /* All containers, storages and namespaces. */
 void agent_reset_sandbox(struct agent *a);
 

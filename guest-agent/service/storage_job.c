@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/time.h"
+#include "service/watch.h"
 #include "service/work.h"
 #include "storage/group.h"
 #include "storage/layers.h"
@@ -58,7 +59,9 @@ void storage_job_cancel(struct storage_job *j)
 static int step(struct storage_job *j, struct error *err)
 {
 	const struct storage_req *req = &j->reqs[j->next];
-	int r = storage_add(&j->agent->storages, req, j->cid, err);
+	int r = str_eq(req->driver, WATCH_DRIVER)
+			? watch_add(j->agent, req, j->cid, err)
+			: storage_add(&j->agent->storages, req, j->cid, err);
 
 	if (r < 0)
 		return r;
@@ -66,7 +69,7 @@ static int step(struct storage_job *j, struct error *err)
 	/* A shared one belongs to the sandbox: whoever asked first does not take it along. */
 	r = strv_add(req->shared ? &j->agent->sandbox_mounts : j->mounts, req->mount_point);
 	if (r < 0) {
-		storage_drop(&j->agent->storages, req->mount_point);
+		agent_storage_drop(j->agent, req->mount_point);
 		return error_oom(err);
 	}
 	return 0;

@@ -43,7 +43,7 @@ static int own_dir(const struct walk *w, int dirfd_, unsigned int depth);
 static int own_entry(const struct walk *w, int dir, const char *name, unsigned int depth)
 {
 	_cleanup_fd_ int fd = -1;
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -67,7 +67,7 @@ static int own_dir(const struct walk *w, int fd, unsigned int depth)
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *e;
-	struct stat st;
+	struct stat st = { 0 };
 	int r = 0;
 
 	if (!d) {
@@ -91,7 +91,7 @@ int storage_own_tree(const char *path, uint32_t gid, bool read_only, bool on_mis
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct walk w = { .gid = gid, .file_bits = read_only ? 0440 : 0660 };
-	struct stat st;
+	struct stat st = { 0 };
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)

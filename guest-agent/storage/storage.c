@@ -28,10 +28,11 @@ static const struct storage_driver *const drivers[] = {
 	&storage_driver_ephemeral, &storage_driver_local,
 };
 
-const char *const storage_drivers[] = { "virtio-fs", "9p",	  "blk",    "mmioblk",
-					"scsi",	     "blk-ccw",	  "nvdimm", "overlayfs",
-					"bind",	     "ephemeral", "local",  STORAGE_LAYERS_DRIVER,
-					NULL };
+const char *const storage_drivers[] = { "virtio-fs",	  "9p",	       "blk",
+					"mmioblk",	  "scsi",      "blk-ccw",
+					"nvdimm",	  "overlayfs", "bind",
+					"ephemeral",	  "local",     STORAGE_LAYERS_DRIVER,
+					"watchable-bind", NULL };
 
 void storage_table_init(struct storage_table *t)
 {
@@ -71,13 +72,15 @@ void storage_table_release(struct storage_table *t)
 		forget(t, list_entry(t->mounts.prev, struct mounted, link));
 }
 
-void storage_drop(struct storage_table *t, const char *mount_point)
+bool storage_drop(struct storage_table *t, const char *mount_point)
 {
 	_cleanup_free_ char *clean = path_clean(mount_point);
 	struct mounted *m = clean ? find(t, clean) : NULL;
 
-	if (m && --m->users == 0)
-		forget(t, m);
+	if (!m || --m->users)
+		return false;
+	forget(t, m);
+	return true;
 }
 
 static const struct storage_driver *driver_of(const struct storage_req *req)

@@ -47,8 +47,8 @@ int storage_add(struct storage_table *t, const struct storage_req *req, const ch
 		struct error *err);
 /* Other options for what is mounted already (size= of a tmpfs): -ENOENT when it is not, -EINVAL for a driver that cannot. */
 int storage_update(struct storage_table *t, const struct storage_req *req, struct error *err);
-/* One user less. Errors of unmounting are not the caller's: the mount is then detached. */
-void storage_drop(struct storage_table *t, const char *mount_point);
+/* One user less; true if it was the last. Errors of unmounting are not the caller's: the mount is then detached. */
+bool storage_drop(struct storage_table *t, const char *mount_point);
 
 /* The drivers that storage_add() knows; NULL ended. */
 extern const char *const storage_drivers[];

@@ -65,6 +65,7 @@ void test_devices(void **state);
 void test_block_device(void **state);
 void test_update_ephemeral(void **state);
 void test_fs_group(void **state);
+void test_watchable(void **state);
 void test_stale_mounts(void **state);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "base/strbuf.h"
 #include "unit/guest-agent/service/agent_tests.h"
@@ -498,6 +499,51 @@ void test_fs_group(void **state)
 	if (agent_run(&client, "fsg", &s, &out, NULL, &err) != 0)
 		fail_msg("%s", err.msg);
 	assert_string_equal(out.buf, "drwxrwsrwt 3333\n3333\n");
+	strbuf_release(&out);
+}
+
+/* A container sees what the host writes later, without having the share's directory itself. */
+void test_watchable(void **state)
+{
+	char *args[] = {
+		(char *)"sh", (char *)"-c",
+		(char *)"cat /w/conf; until grep -q two /w/conf; do sleep 0.1; done; cat /w/conf",
+		NULL
+	};
+	char *bind[] = { (char *)"rbind" };
+	Grpc__Storage st = GRPC__STORAGE__INIT, *list[] = { &st };
+	struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct test_spec s;
+	char src[96];
+
+	snprintf(src, sizeof(src), "%s/rootfs/data/watched", client.dir);
+	assert_int_equal(mkdir(src, 0755), 0);
+	snprintf(src, sizeof(src), "%s/rootfs/data/watched/conf", client.dir);
+	assert_int_equal(file_write_atomic(AT_FDCWD, src, 0644, "one\n", 4, NULL), 0);
+	test_spec_init(&s, &client, args);
+	s.storages = list;
+	s.n_storages = 1;
+	st.driver = (char *)"watchable-bind";
+	*strrchr(src, '/') = '\0';
+	st.source = src;
+	st.mount_point = (char *)"/run/kata-containers/shared/containers/wb";
+	grpc__mount__init(&s.mounts[3]);
+	s.mounts[3].type = (char *)"bind";
+	s.mounts[3].source = st.mount_point;
+	s.mounts[3].destination = (char *)"/w";
+	s.mounts[3].options = bind;
+	s.mounts[3].n_options = 1;
+	s.mount_list[3] = &s.mounts[3];
+	s.spec.n_mounts = 4;
+	if (agent_create(&client, "wb", &s, &err) != TTRPC_OK)
+		fail_msg("%s", err.msg);
+	assert_int_equal(agent_start(&client, "wb", &err), TTRPC_OK);
+	assert_int_equal(agent_read_until(&client, "wb", "wb", "one\n", &out), 0);
+	snprintf(src, sizeof(src), "%s/rootfs/data/watched/conf", client.dir);
+	assert_int_equal(file_write_atomic(AT_FDCWD, src, 0644, "two\n", 4, NULL), 0);
+	assert_int_equal(agent_wait(&client, "wb", "wb"), 0);
+	assert_int_equal(agent_remove(&client, "wb", 5), TTRPC_OK);
 	strbuf_release(&out);
 }
 

@@ -519,6 +519,7 @@ int main(void)
 		cmocka_unit_test(test_block_device),
 		cmocka_unit_test(test_update_ephemeral),
 		cmocka_unit_test(test_fs_group),
+		cmocka_unit_test(test_watchable),
 		cmocka_unit_test(test_stale_mounts),
 		cmocka_unit_test(test_destroy),
 	};

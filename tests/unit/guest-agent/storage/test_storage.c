@@ -145,7 +145,7 @@ static void test_names(void **state)
 
 	while (storage_drivers[n])
 		n++;
-	assert_int_equal(n, 12);
+	assert_int_equal(n, 13);
 }
 
 int main(void)
