@@ -95,7 +95,7 @@ static int copy_entry(int fromdir, int todir, const char *name, unsigned int dep
 
 static int copy_dir(int from, int to, unsigned int depth, struct error *err)
 {
-	int fd = fcntl(from, F_DUPFD_CLOEXEC, 3), r = 0;
+	int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	struct dirent *e;
 	DIR *d;
 

@@ -18,5 +18,7 @@ $(foreach t,cgroup/test_cgroup cgroup/test_convert_v1 cgroup/test_hierarchy cgro
 	$(eval $(call unit,guest-agent/$(t),container oci base,)))
 $(eval $(call unit,guest-agent/init/test_clock,agentinit base,))
 $(eval $(call fuzz,cgroup_text,container oci base,))
+$(foreach t,copyup hooks,$(eval $(call unit,guest-agent/container/test_$(t),container net oci base,)))
+$(eval $(call unit,guest-agent/container/test_seccomp,container net oci base,-lseccomp))
 $(eval $(call unit,guest-agent/init/test_cmdline,agentinit codec base,))
 $(eval $(call fuzz,guest_text,container agentinit codec oci base,))

@@ -50,6 +50,36 @@ static void test_all_keys(void **state)
 	assert_null(oci_spec_annotation(spec, "com.example"));
 }
 
+/* What the agent protocol cannot carry, so that the dump of the test above does not know it. */
+static void test_host_keys(void **state)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_oci_spec_ struct oci_spec *spec = NULL;
+	const struct oci_linux *l;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(file_read(AT_FDCWD, "tests/fuzz/corpus/oci_json/host.json",
+				   OCI_SPEC_MAX_BYTES, &text, &err),
+			 0);
+	spec = parse_ok(text.buf);
+	l = &spec->linux_;
+	assert_string_equal(spec->process->scheduler.policy, "SCHED_FIFO");
+	assert_int_equal(spec->process->scheduler.priority, 3);
+	assert_int_equal(spec->process->scheduler.flags.n, 1);
+	assert_true(spec->process->scheduler.period == 7);
+	assert_string_equal(spec->process->io_priority.klass, "IOPRIO_CLASS_BE");
+	assert_int_equal(spec->process->io_priority.priority, 4);
+	assert_string_equal(spec->process->exec_cpu_affinity.final, "1");
+	assert_int_equal(spec->mounts[0].uid_mappings[0].host_id, 2);
+	assert_int_equal(spec->mounts[0].gid_mappings[0].size, 6);
+	assert_string_equal(l->personality, "LINUX32");
+	assert_int_equal(l->n_personality_flags, 1);
+	assert_true(l->monotonic.has && l->boottime.has);
+	assert_int_equal(l->monotonic.secs, -7);
+	assert_int_equal(l->monotonic.nanosecs, 8);
+	assert_true(l->has_intel_rdt && l->has_net_devices && l->has_memory_policy);
+}
+
 static void test_default(void **state)
 {
 	for (int rootless = 0; rootless < 2; rootless++) {
@@ -249,10 +279,11 @@ static void test_process(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_keys), cmocka_unit_test(test_default),
-		cmocka_unit_test(test_absent),	 cmocka_unit_test(test_rejects),
-		cmocka_unit_test(test_syntax),	 cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_load),	 cmocka_unit_test(test_process),
+		cmocka_unit_test(test_all_keys), cmocka_unit_test(test_host_keys),
+		cmocka_unit_test(test_default),	 cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_rejects),	 cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_limits),	 cmocka_unit_test(test_load),
+		cmocka_unit_test(test_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
