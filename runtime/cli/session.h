@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 #include "base/loop.h"
-#include "cli/relay.h"
+#include "base/relay.h"
 #include "cli/task_client.h"
 #include "cli/terminal.h"
 

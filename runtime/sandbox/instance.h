@@ -15,6 +15,7 @@
  *	state.json  state.h
  *	task.sock   the Task service
  *	stand-in    who stands for the container's process on the host, pid and start time (cli/standin.h)
+ *	vsock.sock  the guest's vsock for other programs of the host (hybrid.h)
  *	io/         FIFOs of the command line's clients
  *	vm/         sockets and files of the hypervisor
  *	shared/     what virtiofsd exports; its mounts are in the engine's own mount namespace

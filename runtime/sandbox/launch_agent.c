@@ -5,8 +5,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "base/strbuf.h"
 #include "base/time.h"
+#include "sandbox/hybrid.h"
 #include "sandbox/sandbox_internal.h"
 #include "wire/agent_features.h"
 
@@ -180,4 +182,31 @@ void undo_agent(void *data)
 
 	stop_timers(ctx);
 	ctx->sb->agent = agent_client_free(ctx->sb->agent);
+}
+
+/* ---- the guest's other ports, for programs of the host ---- */
+
+static int connect_guest(void *data, uint32_t port, uint64_t timeout_ms, hybrid_done_fn fn,
+			 void *fn_data)
+{
+	struct sandbox *sb = data;
+
+	return sb->vm_ops->connect(sb->vm, port, timeout_ms, fn, fn_data);
+}
+
+int step_vsock(struct launch *l, void *data, struct error *err)
+{
+	struct launch_ctx *ctx = data;
+	_cleanup_free_ char *path = path_join(ctx->sb->instance->dir, HYBRID_SOCKET);
+
+	if (!path)
+		return error_oom(err);
+	return hybrid_new(ctx->sb->loop, path, connect_guest, ctx->sb, &ctx->sb->hybrid, err);
+}
+
+void undo_vsock(void *data)
+{
+	struct launch_ctx *ctx = data;
+
+	ctx->sb->hybrid = hybrid_free(ctx->sb->hybrid);
 }

@@ -276,6 +276,7 @@ static const struct launch_step first_steps[] = {
 	{ "virtiofsd", step_virtiofsd, undo_virtiofsd },
 	{ "hypervisor", step_hypervisor, undo_hypervisor },
 	{ "agent", step_agent, undo_agent },
+	{ "vsock", step_vsock, undo_vsock },
 	{ "sandbox", step_sandbox, NULL },
 	{ "container", step_container, NULL },
 };

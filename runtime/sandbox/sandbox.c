@@ -14,6 +14,7 @@
 #include "base/strbuf.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "sandbox/hybrid.h"
 #include "sandbox/sandbox_internal.h"
 
 #define CONSOLE_LINES_MAX 12
@@ -81,6 +82,7 @@ struct sandbox *sandbox_free(struct sandbox *sb)
 	}
 	sb->agent = agent_client_free(sb->agent);
 	free_containers(sb);
+	sb->hybrid = hybrid_free(sb->hybrid);
 	if (sb->vm)
 		sb->vm_ops->free(sb->vm);
 	virtiofsd_free(sb->virtiofsd);

@@ -99,6 +99,7 @@ struct sandbox {
 	struct share share;
 	struct virtiofsd *virtiofsd;
 	struct agent_client *agent;
+	struct hybrid *hybrid; /* NULL until the agent answers */
 	struct launch_ctx *launching;
 	struct state state; /* what state.json says */
 	int log_fd;

@@ -24,6 +24,8 @@ int launch_begin(struct launch_ctx *ctx, bool first, struct error *err);
 /* launch_agent.c */
 int step_agent(struct launch *l, void *data, struct error *err);
 void undo_agent(void *data);
+int step_vsock(struct launch *l, void *data, struct error *err);
+void undo_vsock(void *data);
 
 /* resources.c: asks the agent for OOM events from now on */
 void sandbox_watch_oom(struct sandbox *sb);

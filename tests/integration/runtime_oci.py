@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-from kata_runtime import Host, Tap, skip_all_unless_ready  # noqa: E402
+from kata_runtime import BIN, Host, Tap, skip_all_unless_ready  # noqa: E402
 
 PR_SET_CHILD_SUBREAPER = 36
 WAIT = 60
@@ -92,6 +92,27 @@ def check_limits(h):
         tap.ok(code == 1 and text in err, "refused: " + " ".join(args), err)
 
 
+def check_vsock(h):
+    """The agent in the guest of the running container "one", by the engine's hybrid vsock and kata-agent-ctl."""
+    def ctl(*commands, port="1024", data=b""):
+        argv = [BIN + "/kata-agent-ctl", "connect", "--server-address", "unix://" + h.root + "/one/vsock.sock", "--hybrid-vsock",
+                "--hybrid-vsock-port", port, "-t", "30s", "-n"]
+        for command in commands:
+            argv += ["-c", command]
+        return subprocess.run(argv, input=data, capture_output=True, check=False, timeout=WAIT)
+
+    p = ctl("Check", "GetGuestDetails")
+    lines = [json.loads(line) for line in p.stdout.splitlines()]
+    tap.ok(p.returncode == 0 and lines[0] == {"status": "SERVING"} and lines[1]["agent_details"]["init_daemon"], "hybrid vsock: the agent answers", p)
+    data = os.urandom(1 << 20)
+    p = ctl("exec cid=one exec_id=by-vsock process.Env=PATH=/bin sh -c 'cat; exit 6'", data=data)
+    tap.ok(p.returncode == 6 and p.stdout == data, "hybrid vsock: a process in the container, a megabyte to it and back", (p.returncode, len(p.stdout), p.stderr))
+    p = ctl("expect NOT_FOUND StartContainer cid=nobody")
+    tap.ok((p.returncode, p.stdout) == (0, b'container "nobody" not found\n'), "hybrid vsock: an error of the agent", p)
+    p = ctl("Check", port="4000")
+    tap.ok(p.returncode == 1 and b"nothing listens on port 4000" in p.stderr, "hybrid vsock: a port on which nobody listens", p.stderr)
+
+
 def check_life(h):
     """create, start, signals, exec --detach, the exit code, delete."""
     pid_file, out = h.work + "/pid", h.work + "/out"
@@ -131,6 +152,7 @@ def check_life(h):
     tap.ok(not left, "no FIFO of an ended exec is left", left)
 
     check_limits(h)
+    check_vsock(h)
     os.kill(pid, signal.SIGUSR1)
     got = status_of(pid)
     tap.ok(got == 9 and read(out).endswith("caught\n"), "a signal to the stand-in reaches the process, whose exit code is the stand-in's", "%s %s" % (got, read(out)))

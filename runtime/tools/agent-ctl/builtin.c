@@ -229,7 +229,7 @@ static int do_input(struct ctl *c, const char *rest, const struct ctl_line *line
 static int do_exec(struct ctl *c, const char *rest, const struct ctl_line *line, struct error *err)
 {
 	_cleanup_ctl_request_ struct ctl_request req = CTL_REQUEST_INIT;
-	struct ctl_line call = CTL_LINE_INIT, none = CTL_LINE_INIT;
+	struct ctl_line call = CTL_LINE_INIT;
 	enum ttrpc_code code = TTRPC_OK;
 	bool in_command = false;
 	Grpc__Process *process;
@@ -257,7 +257,9 @@ static int do_exec(struct ctl *c, const char *rest, const struct ctl_line *line,
 	r = ctl_call(c, &req, NULL, &code, err);
 	if (r < 0)
 		return error_prefix(err, "%s: %s", req.method->name, ttrpc_code_name(code));
-	return attach(c, &none, CTL_STDIN | CTL_OUTPUT | CTL_WAIT, err);
+	return ctl_attach(c, ctl_field_text(req.msg, "container_id"),
+			  ctl_field_text(req.msg, "exec_id"),
+			  (c->stdin_taken ? 0 : CTL_STDIN) | CTL_OUTPUT | CTL_WAIT, err);
 }
 
 const struct ctl_builtin ctl_builtins[] = {

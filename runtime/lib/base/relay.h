@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CLI_RELAY_H
-#define CLI_RELAY_H
+#ifndef BASE_RELAY_H
+#define BASE_RELAY_H
 
 #include <stdbool.h>
 #include "base/error.h"

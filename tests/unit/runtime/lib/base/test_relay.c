@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/relay.h"
+#include "base/relay.h"
 
 #include <fcntl.h>
 #include <signal.h>
