@@ -112,23 +112,34 @@ int strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 	return r;
 }
 
+/* Stands in JSON as it is. */
+static bool json_plain(unsigned char c)
+{
+	return c >= 0x20 && c != 0x7f && c != '"' && c != '\\';
+}
+
 int strbuf_add_json(struct strbuf *sb, const char *s)
 {
 	int r = 0;
 
-	for (; *s && r == 0; s++) {
-		unsigned char c = (unsigned char)*s;
+	while (*s && r == 0) {
+		const char *from = s;
+		unsigned char c;
 
+		while (json_plain((unsigned char)*s))
+			s++;
+		r = strbuf_add(sb, from, (size_t)(s - from));
+		if (r < 0 || !*s)
+			break;
+		c = (unsigned char)*s++;
 		if (c == '"' || c == '\\')
 			r = strbuf_addf(sb, "\\%c", c);
 		else if (c == '\n')
 			r = strbuf_addstr(sb, "\\n");
 		else if (c == '\t')
 			r = strbuf_addstr(sb, "\\t");
-		else if (c < 0x20 || c == 0x7f)
-			r = strbuf_addf(sb, "\\u%04x", c);
 		else
-			r = strbuf_addch(sb, (char)c);
+			r = strbuf_addf(sb, "\\u%04x", c);
 	}
 	return r;
 }
