@@ -60,7 +60,7 @@ static void test_hardware_addresses(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_not_equal(net_mac_parse(bad[i], mac, &n), 0);
 	for (int i = 0; i < NET_MAC_MAX; i++)
-		memcpy(text + (i ? 3 * i - 1 : 0), ":aa" + !i, i ? 4 : 3);
+		memcpy(text + (i ? 3 * i - 1 : 0), &":aa"[!i], i ? 4 : 3);
 	assert_int_equal(net_mac_parse(text, mac, &n), 0);
 	assert_int_equal(n, NET_MAC_MAX);
 	memcpy(text + 3 * NET_MAC_MAX - 1, ":aa", 4);
