@@ -46,6 +46,7 @@ kernel-install: kernel
 install: $(PROGRAMS) kernel-install $(O)/images/$(ARCH)/agent/kata-containers.img
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SHARE) $(DESTDIR)$(DEFAULTS)
 	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(addprefix $(H)/bin/,osbuilder kata-runtime containerd-shim-kata-v2 kata-agent-ctl) $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 0755 -s --strip-program=$(STRIP) $(G)/bin/runk $(DESTDIR)$(PREFIX)/bin
 	$(Q)for f in $(MANUALS); do d=$(DESTDIR)$(MAN)/man$${f##*.}; install -d $$d && install -m 0644 $$f $$d || exit 1; done
 	$(Q)cp --sparse=always $(O)/images/$(ARCH)/agent/kata-containers.img* $(O)/images/$(ARCH)/agent/kata-containers-initrd.img* $(DESTDIR)$(SHARE)
 	$(Q)sed -e 's|@KERNEL@|$(SHARE)/vmlinux$(KERNEL_TYPE:%=-%).container|' -e 's|@IMAGE@|$(SHARE)/kata-containers.img|' -e 's|@QEMU@|$(QEMU)|' \

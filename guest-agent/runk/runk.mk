@@ -8,3 +8,4 @@ $(eval $(call prog,$(H),runk,$(RUNK_SRCS),$(RUNK_LIBS),$(RUNK_LDLIBS)))
 ifeq ($(CROSS),)
 PROGRAMS += $(G)/bin/runk
 endif
+MANUALS += guest-agent/runk/runk.8

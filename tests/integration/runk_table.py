@@ -26,7 +26,7 @@ from runk_variations import variations  # noqa: E402
 
 PROBE = r"""
 echo "== id"; id; umask; pwd; env | sort
-echo "== status"; grep -E '^(Cap|NoNewPrivs|Seccomp:|Groups|Uid|Gid|SigBlk|SigIgn|Cpus_allowed_list)' /proc/self/status
+echo "== status"; grep -E '^(Cap|NoNewPrivs|Seccomp:|Groups|Uid|Gid|SigBlk|Cpus_allowed_list)' /proc/self/status
 echo "== limits"; cat /proc/self/limits
 echo "== misc"; cat /proc/self/oom_score_adj; cat /proc/self/personality; cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups
 cat /proc/self/timens_offsets; cut -d' ' -f18,19,40,41 /proc/self/stat; hostname; cat /proc/sys/kernel/domainname; uname -m
