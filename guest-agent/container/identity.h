@@ -23,7 +23,7 @@ int identity_apply(const struct oci_process *p, struct error *err);
 char **identity_environment(const struct oci_process *p);
 
 /*
- * Where the program is: name itself when it has a slash, else the first executable in env's PATH. Malloc'd *ret. -ENOENT,
+ * Where the program is: name itself when it has a slash, else the first executable in env's PATH; without PATH, none. Malloc'd *ret. -ENOENT,
  * -EACCES, with the text `exec "NAME": ...`.
  */
 int identity_find_program(const char *name, char *const *env, char **ret, struct error *err);
