@@ -171,7 +171,7 @@ static int run_create_hooks(struct child_plan *plan, struct error *err)
 {
 	const struct oci_hooks *h = &plan->spec->hooks;
 	_cleanup_free_ char *state = NULL;
-	struct sync_msg m;
+	struct sync_msg m = { 0 };
 	int r;
 
 	if (!hooks_before_exec(h))
@@ -288,7 +288,7 @@ _noreturn_ static void execute(struct child_plan *plan, char **env, const char *
 
 static void common_start(struct child_plan *plan)
 {
-	struct sync_msg m;
+	struct sync_msg m = { 0 };
 
 	process_reset_signals();
 	umask(022);

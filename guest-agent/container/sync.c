@@ -100,7 +100,7 @@ int sync_recv(int sock, struct sync_msg *ret, int *ret_fd)
 
 int sync_expect(int sock, enum sync_type type)
 {
-	struct sync_msg m;
+	struct sync_msg m = { 0 };
 
 	return sync_await(sock, type, &m, NULL);
 }

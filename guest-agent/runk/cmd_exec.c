@@ -234,7 +234,7 @@ static int take_terminal(struct exec *e, int fd, struct error *err)
 static int follow(struct exec *e, struct error *err)
 {
 	bool exec_seen = false;
-	struct sync_msg m;
+	struct sync_msg m = { 0 };
 	int fd = -1, r;
 
 	while ((r = sync_recv(e->sync, &m, &fd)) > 0) {

@@ -263,7 +263,7 @@ static int take_terminal(struct making *m, int fd, struct error *err)
 static int follow_process(struct making *m, struct error *err)
 {
 	for (;;) {
-		struct sync_msg msg;
+		struct sync_msg msg = { 0 };
 		int fd = -1, status = 0;
 		int r = sync_recv(m->sync, &msg, &fd);
 
@@ -389,7 +389,7 @@ int start_container(const struct runk *rk, struct state *s, struct error *err)
 {
 	_cleanup_fd_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un sa;
-	struct sync_msg msg;
+	struct sync_msg msg = { 0 };
 	int fd, r;
 
 	sock_address(&sa, s->dirfd, STATE_SOCK_CREATED);
