@@ -170,7 +170,7 @@ void process_hooks_after(const struct container *c, const struct oci_hook_list *
 /* Reads all that the child has said. Returns false when the socket is at its end. */
 static bool read_sync(struct process *p)
 {
-	struct sync_msg m;
+	struct sync_msg m = { 0 };
 	int fd = -1, r;
 
 	while ((r = sync_recv(p->sync_fd, &m, &fd)) > 0) {
