@@ -191,6 +191,7 @@ help:
 	@echo 'deps                 install every Debian package that building, running and testing needs'
 	@echo 'all                  the programs: osbuilder, kata-runtime, containerd-shim-kata-v2, kata-agent, kata-agent-ctl'
 	@echo 'kernel               the guest kernel (ARCH=)'
+	@echo 'check-kernel-all     every kernel (four architectures, and microvm): built, booted, built once more and compared'
 	@echo 'rootfs-image         a root file system image (ARCH=, RECIPE=agent|debian|path)'
 	@echo 'initrd-image         an initrd (ARCH=, RECIPE=)'
 	@echo 'demo                 a container in a VM, from our kernel and image'

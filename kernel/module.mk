@@ -140,3 +140,34 @@ BOOT_TEST_PROGS += $(G)/bin/init_probe
 $(eval $(call prog,$(G),kernel-selfcheck,$(addprefix kernel/selfcheck/,main.c tools.c netlink.c base.c cgroup.c file.c dm.c link.c nft.c \
 	xtables.c traffic.c program.c security.c machine.c device.c untested.c),base,))
 BOOT_TEST_PROGS += $(G)/bin/kernel-selfcheck
+.PHONY: kernel-selfcheck
+kernel-selfcheck: $(G)/bin/kernel-selfcheck
+
+# ---- all architectures -------------------------------------------------------------------------------------------
+# A second build, in another directory, time zone and time, by another user on another host, without ccache: the same bytes.
+.PHONY: kernel-repro kernels-all kernels-cached check-kernel-all
+KERNEL_REPRO := $(O)/kernel/repro/in/another/place
+kernel-repro: $(KERNEL_OUTPUTS)
+	$(Q)rm -rf $(O)/kernel/repro; mkdir -p $(KERNEL_REPRO); in=$$(unshare -u true 2>/dev/null && echo 'unshare -u'); \
+		env USER=other LOGNAME=other TZ=Pacific/Chatham $$in sh -c '$(if $(filter 0,$(shell id -u)),hostname elsewhere;) umask 027; \
+			$(MAKE) --no-print-directory O=$(KERNEL_REPRO) KERNEL_CC=$(KERNEL_CROSS)gcc kernel-uncached' && \
+		for f in vmlinux vmlinuz System.map config kernel.manifest.json; do \
+			cmp $(KERNEL)/$$f $(KERNEL_REPRO)/kernel/$(KERNEL_VARIANT)/$$f || exit 1; done && \
+		rm -rf $(O)/kernel/repro && echo '  SAME     kernel/$(KERNEL_VARIANT), built twice'
+
+# ARCH or ARCH:TYPE. kernels-all builds what the cache has not; kernels-cached takes what it has. What a test of them needs besides.
+KERNELS := x86_64 aarch64 ppc64le s390x x86_64:microvm
+kernel_each = s=0; for k in $(1); do a=$${k%%:*}; t=$${k\#$$a}; t=$${t\#:}; $(2); done; exit $$s
+kernels-all: $(H)/bin/kata-kconfig $(H)/bin/osbuilder
+	$(Q)$(call kernel_each,$(KERNELS),$(MAKE) --no-print-directory ARCH=$$a KERNEL_TYPE=$$t kernel kernel-selfcheck agent || s=1)
+kernels-cached: $(H)/bin/kata-kconfig $(H)/bin/osbuilder
+	$(Q)$(call kernel_each,$(filter-out $(HOST_ARCH),$(KERNELS)),if $(MAKE) -s ARCH=$$a KERNEL_TYPE=$$t kernel-cached 2>/dev/null; then \
+		$(MAKE) --no-print-directory ARCH=$$a KERNEL_TYPE=$$t kernel-selfcheck agent || s=1; else \
+		rm -rf $(O)/kernel/$$a$${t:+-$$t}; echo "  no kernel for $$k in $(KERNEL_CACHE): its tests are skipped (make kernels-all)"; fi)
+# Builds them all, boots them all with the self-check and the agent, builds each once more. KERNEL_REPRO_ALL=0 leaves out the last.
+KERNEL_REPRO_ALL ?= 1
+check-kernel-all: kernels-all
+	$(Q)$(INTEGRATION_ENV) KATA_ALL_KERNELS=1 $(RUN_TESTS) --timeout 3000 tests/integration/boot_selfcheck.py
+ifeq ($(KERNEL_REPRO_ALL),1)
+	$(Q)$(call kernel_each,$(KERNELS),$(MAKE) --no-print-directory ARCH=$$a KERNEL_TYPE=$$t kernel-repro || s=1)
+endif

@@ -30,6 +30,10 @@ def tsc_khz():
     return int(float(found.group(1)) * 1000) if found else 0
 
 
+# A busy host stops its guest for long, which is no fault of the guest's kernel.
+PATIENCE = "rcupdate.rcu_cpu_stall_timeout=300"
+
+
 class Machine:
     """How QEMU is called for it. bus: how virtio devices are named there. absent: features whose check has nothing to use there;
     plug: what can be added while the guest runs."""
@@ -47,9 +51,9 @@ class Machine:
         serial = ["-serial", "stdio"]
         if self.arch == "s390x":
             serial = ["-chardev", "stdio,id=con", "-device", "sclpconsole,chardev=con"]
-        return [self.qemu(), "-accel", "tcg", "-cpu", self.cpu, "-m", memory, "-M", self.machine, "-nodefaults", "-no-user-config",
+        return [self.qemu(), "-accel", "tcg", *(["-cpu", self.cpu] if self.cpu else []), "-m", memory, "-M", self.machine, "-nodefaults", "-no-user-config",
                 "-no-reboot", "-display", "none", *serial, *self.more, "-kernel", kernel, "-initrd", initrd,
-                "-append", "console=%s panic=-1 %s %s" % (self.console, self.append, append)]
+                "-append", "console=%s panic=-1 %s %s %s" % (self.console, PATIENCE, self.append, append)]
 
     def device(self, name, options=""):
         return ["-device", "%s-%s%s" % (name, self.bus, options and "," + options)]
@@ -72,7 +76,7 @@ MACHINES = (
     Machine("aarch64", "virt", "virt", "pci", "ttyAMA0", "", ["-device", "pcie-root-port,id=hot", "-device", "pvpanic-pci"],
             "acpi ptp dmi hvc-console virtio-iommu vfio cpu-hotplug memory-hotplug virtio-mem pmem dax virtio-mmio", "pci"),
     Machine("ppc64le", "pseries", "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off,x-vof=on", "pci", "hvc0", "",
-            ["-device", "spapr-vty,chardev=con"], "pmem dax", "cpu memory pci"),
+            [], "pmem dax", "cpu memory pci", cpu=""),
     Machine("s390x", "s390-ccw-virtio", "s390-ccw-virtio", "ccw", "ttysclp0", "", [], "hvc-console memory-hotplug pci", "cpu"),
 )
 
@@ -210,8 +214,6 @@ def selfcheck(machine, kernel_dir, program, work):
     append = "psi=1 selinux=1 loglevel=6 selfcheck=poweroff selfcheck.plug=%s %s" % (
         ",".join(machine.plug), "selfcheck.xfs" if has_xfs else "")
     command = machine.args(os.path.join(kernel_dir, "vmlinux"), initrd, append, memory)
-    if machine.arch == "ppc64le":
-        command[command.index("-serial"):command.index("-serial") + 2] = ["-chardev", "stdio,id=con"]
     qemu = subprocess.Popen(command + more + ["-qmp", "unix:%s,server=on,wait=off" % qmp_path], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     timer = threading.Timer(TIMEOUT, qemu.kill)
@@ -233,6 +235,25 @@ def selfcheck(machine, kernel_dir, program, work):
     rows = {m.group(1): (m.group(2), m.group(3) or "") for m in
             re.finditer(r"selfcheck ([\w-]+) (ok|FAILED|absent|untested)(?:: ([^\n]*))?", text)}
     return features, rows, text, ended
+
+
+def boot_until(machine, kernel_dir, initrd, append, until):
+    """The console of a guest, up to a text or its end; and whether the text came."""
+    qemu = subprocess.Popen(machine.args(os.path.join(kernel_dir, "vmlinux"), initrd, append, "256M"), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    timer = threading.Timer(TIMEOUT, qemu.kill)
+    timer.start()
+    text = ""
+    try:
+        for line in qemu.stdout:
+            text += line.decode("utf-8", "replace").replace("\r", "")
+            if until in text:
+                break
+    finally:
+        timer.cancel()
+        qemu.kill()
+        qemu.wait()
+    return text, until in text
 
 
 def log_faults(text):
