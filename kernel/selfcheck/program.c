@@ -206,8 +206,8 @@ static bool dumps_core(void)
 
 	check_write("/proc/sys/kernel/core_pattern", "core", NULL);
 	check_in_child(dies, NULL);
-	return (stat("/tmp/core", &st) == 0 || check_entry("/tmp", "core.", NULL, 0)) &&
-	       st.st_size != 0;
+	return (stat("/tmp/core", &st) == 0 && st.st_size > 0) ||
+	       check_entry("/tmp", "core.", NULL, 0);
 }
 
 static int syscalls(struct error *err)
@@ -255,27 +255,23 @@ static int io_uring(struct error *err)
 	_cleanup_fd_ int fd = (int)syscall(SYS_io_uring_setup, 4, &p);
 	struct io_uring_sqe *entries;
 	char *ring;
-	unsigned int tail;
+	size_t size;
 
 	if (fd < 0)
 		return error_sys(err, -errno, "io_uring_setup");
 	if (!(p.features & IORING_FEAT_SINGLE_MMAP))
 		return error_set(err, -EBADMSG, "the rings are not one area");
-	ring = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
+	size = MAX(p.sq_off.array + p.sq_entries * sizeof(uint32_t),
+		   p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe));
+	ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
 		    IORING_OFF_SQ_RING);
 	entries = mmap(NULL, p.sq_entries * sizeof(*entries), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQES);
-	if (ring == MAP_FAILED) {
-		/* The rings may be smaller than what was asked for. */
-		ring = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
-			    IORING_OFF_SQ_RING);
-	}
 	if (ring == MAP_FAILED || entries == MAP_FAILED)
 		return error_sys(err, -errno, "rings");
 	entries[0] = (struct io_uring_sqe){ .opcode = IORING_OP_NOP, .user_data = 0x5c };
-	((unsigned int *)(ring + p.sq_off.array))[0] = 0;
-	tail = 1;
-	__atomic_store_n((unsigned int *)(ring + p.sq_off.tail), tail, __ATOMIC_RELEASE);
+	((uint32_t *)(ring + p.sq_off.array))[0] = 0;
+	__atomic_store_n((uint32_t *)(ring + p.sq_off.tail), 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
 		return error_sys(err, -errno, "io_uring_enter");
 	return ((struct io_uring_cqe *)(ring + p.cq_off.cqes))[0].user_data == 0x5c
