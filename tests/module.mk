@@ -46,7 +46,7 @@ check-image: $(H)/bin/osbuilder $(G)/bin/kata-agent $(IMAGE_TEST_PROGS) cross-ag
 UNPRIVILEGED_TESTS := $(patsubst %,tests/integration/image_%.py,build cli lock measured old pack read sources torture)
 check-unprivileged: $(H)/bin/osbuilder $(G)/bin/kata-agent $(IMAGE_TEST_PROGS)
 	$(Q)$(INTEGRATION_ENV) $(PYTHON3) tests/support/unprivileged.py --results $(RESULTS) $(UNPRIVILEGED_TESTS)
-check-boot: kernel kernels-cached rootfs-image initrd-image demo-config $(PROGRAMS) $(BOOT_TEST_PROGS)
+check-boot: kernel rootfs-image initrd-image demo-config $(PROGRAMS) $(BOOT_TEST_PROGS)
 	$(Q)$(INTEGRATION_ENV) $(RUN_TESTS) $(wildcard tests/integration/boot_*.py)
 # The Debian image needs a package mirror; without one the tests of it are skipped, and say so.
 check-runtime: demo-config kernel rootfs-image $(PROGRAMS)

@@ -134,7 +134,8 @@ static int verity(struct error *err)
 static int through(const char *name, int dm, int file, bool hidden, struct error *err)
 {
 	static char buf[1 << 20];
-	char text[512] = "a sector that is looked for below", back[512] = "";
+	/* Whole blocks: of what was never written, dm-integrity has no sum, and reads nothing. */
+	char text[BLOCK] = "a block that is looked for below", back[BLOCK] = "";
 	ssize_t n;
 
 	if (fd_pwrite_full(dm, text, sizeof(text), 0) < 0 || fsync(dm) < 0)

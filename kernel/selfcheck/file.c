@@ -233,7 +233,8 @@ static int autofs(struct error *err)
 	int fds[2];
 	char options[96];
 
-	if (fd_pipe(fds, O_DIRECT) < 0)
+	/* The daemon's process group must have a number: that of PID 1 has none. */
+	if (setpgid(0, 0) < 0 || fd_pipe(fds, O_DIRECT) < 0)
 		return error_sys(err, -errno, "pipe");
 	snprintf(options, sizeof(options), "fd=%d,pgrp=%d,minproto=5,maxproto=5,direct", fds[1],
 		 (int)getpgrp());

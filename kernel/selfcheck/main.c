@@ -60,10 +60,13 @@ static void run(const struct selfcheck *c, struct verdict *v)
 	int fds[2], status = 0;
 	pid_t pid = -1;
 
+	bool started = false;
+
 	v->code = -EIO;
 	if (fd_pipe(fds, 0) == 0) {
 		fflush(stdout);
 		pid = fork();
+		started = pid > 0;
 		if (pid == 0)
 			run_child(c, fds[1]);
 		close(fds[1]);
@@ -71,7 +74,7 @@ static void run(const struct selfcheck *c, struct verdict *v)
 			v->code = -ECHILD;
 		close(fds[0]);
 	}
-	if (pid < 0 || v->code == -EIO)
+	if (!started)
 		snprintf(v->text, sizeof(v->text), "cannot start the check");
 	/* Also reaps what a check left behind. */
 	while (pid > 0 && waitpid(-1, &status, WNOHANG) != pid)

@@ -19,11 +19,11 @@ unsigned int if_nametoindex(const char *name);
 
 #define MAKE (NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE)
 
-static int add_qdisc(const char *kind, uint32_t parent, struct error *err)
+static int add_qdisc(const char *kind, uint32_t handle, uint32_t parent, struct error *err)
 {
 	const struct tcmsg head = { .tcm_family = AF_UNSPEC,
 				    .tcm_ifindex = (int)if_nametoindex("sc0"),
-				    .tcm_handle = parent == TC_H_INGRESS ? 0xffff0000u : 0x10000,
+				    .tcm_handle = handle,
 				    .tcm_parent = parent };
 	const struct tc_tbf_qopt tbf = {
 		.rate = { .rate = 125000, .linklayer = TC_LINKLAYER_ETHERNET }, .limit = 100000
@@ -98,7 +98,7 @@ static int add_cgroup_filter(struct error *err)
 
 int check_traffic_control(struct error *err)
 {
-	/* htb is last: the filter of control groups needs classes. */
+	/* Each takes the place of the one before, under a number of its own; htb, the last, is 1:, and has the filter of control groups. */
 	static const char *const kinds[] = { "fq", "fq_codel", "tbf", "htb" };
 	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int r = link_add("sc0", "dummy", NULL, err);
@@ -106,11 +106,11 @@ int check_traffic_control(struct error *err)
 	if (r == 0)
 		r = link_add("sc1", "dummy", NULL, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++)
-		r = add_qdisc(kinds[i], TC_H_ROOT, err);
+		r = add_qdisc(kinds[i], (uint32_t)(ARRAY_SIZE(kinds) - i) << 16, TC_H_ROOT, err);
 	if (r == 0)
 		r = add_cgroup_filter(err);
 	if (r == 0)
-		r = add_qdisc("ingress", TC_H_INGRESS, err);
+		r = add_qdisc("ingress", 0xffff0000u, TC_H_INGRESS, err);
 	if (r == 0)
 		r = add_mirred(err);
 	if (r == 0 && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3) < 0)

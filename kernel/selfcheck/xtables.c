@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "base/fd.h"
 #include "selfcheck/filter.h"
+#include "selfcheck/link.h"
 #include "selfcheck/selfcheck.h"
 
 /* iptables over socket options and inside nftables, IP sets, IP virtual servers, traffic control. */
@@ -288,6 +289,9 @@ int check_ipvs(struct error *err)
 			     .conn_flags = IP_VS_CONN_F_MASQ,
 			     .weight = 1 } };
 
+	/* Whether an address is the host's own is known when there is a device. */
+	if (link_up("lo", NULL, err) < 0)
+		return err->code;
 	for (size_t i = 0; i < ARRAY_SIZE(schedulers); i++) {
 		both.service.port = htons((uint16_t)(1000 + i));
 		both.service.protocol = i & 1 ? IPPROTO_UDP : IPPROTO_TCP;

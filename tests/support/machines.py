@@ -59,7 +59,7 @@ class Machine:
         return ["-device", "%s-%s%s" % (name, self.bus, options and "," + options)]
 
 
-CLOCKS = "tsc_early_khz=%d lapic_timer_khz=1000000 earlyprintk=ttyS0" % tsc_khz()
+CLOCKS = "tsc_early_khz=%d lapic_timer_khz=1000000 no_timer_check earlyprintk=ttyS0" % tsc_khz()
 # The second half of vfio's row: a machine with an IOMMU that also serves the other devices.
 X86_ABSENT = "ptp hvc-console"
 MACHINES = (
