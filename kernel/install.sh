@@ -5,7 +5,8 @@
 set -eu
 
 arch=$1 build=$2 out=$3 type=$5
-name=$(make -s -C "$build" kernelversion)-$4${type:+-$type}
+# Not by its make, which would take our ARCH for its own.
+name=$(sed "s/-kata\\..*//" "$build/include/config/kernel.release")-$4${type:+-$type}
 
 mkdir -p "$out"
 rm -f "$out"/vmlinu[xz]* "$out"/config-* "$out"/System.map-*
