@@ -98,24 +98,27 @@ $(KERNEL_SRC)/.patched: $(O)/kernel/.source $(if $(KERNEL_DIR),,$(wildcard $(KER
 			'$(KERNEL_KEYRING)' kernel/versions.toml &&)) \
 		kernel/unpack.sh '$(KERNEL_SOURCE)' $(KERNEL_PATCHES) $(@D) $(patsubst %,'%',$(KERNEL_SKIP)) && touch $@
 
+# KERNEL_TOGETHER=kernel/together.mk compiles the files that it lists together (patch 0005); tried for x86_64 only.
+KERNEL_TOGETHER ?=
+
 # The kernel's make must not see our flags and variables.
 KERNEL_MAKE = env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL make $(if $(filter 0,$(V)),-s) -j$(KERNEL_JOBS) \
 	-C $(KERNEL_SRC) O=$(KERNEL_BUILD) ARCH=$(KERNEL_ARCH) CROSS_COMPILE=$(KERNEL_CROSS) CC='$(KERNEL_CC)' \
 	LOCALVERSION=-kata.$(KERNEL_CONFIG_VERSION) KBUILD_BUILD_USER=kata KBUILD_BUILD_HOST=kata KBUILD_BUILD_VERSION=$(KERNEL_CONFIG_VERSION) \
 	KBUILD_BUILD_TIMESTAMP="$$(date -u $(if $(SOURCE_DATE_EPOCH),-d @$(SOURCE_DATE_EPOCH),-r $(KERNEL_SRC)/COPYING))" \
-	KCFLAGS=-ffile-prefix-map=$(KERNEL_SRC)/=
+	KCFLAGS=-ffile-prefix-map=$(KERNEL_SRC)/= $(if $(KERNEL_TOGETHER),KBUILD_TOGETHER=$(abspath $(KERNEL_TOGETHER)))
 KCONFIG_OPTIONS := --arch=$(ARCH) $(KERNEL_TYPE:%=--build-type=%) --fragments=kernel/configs
 
 $(KERNEL_BUILD)/.checked: $(KERNEL_SRC)/.patched $(KERNEL_FRAGMENTS) kernel/versions.toml | $(H)/bin/kata-kconfig
 	$(call say,KCONFIG,$(KERNEL_BUILD)/.config)mkdir -p $(@D) && \
 		$(H)/bin/kata-kconfig merge $(KCONFIG_OPTIONS) -o $(@D)/merged.config $(KERNEL_EXTRA_FRAGMENTS) && \
-		$(KERNEL_MAKE) KCONFIG_ALLCONFIG=$(@D)/merged.config allnoconfig && \
+		rm -f $(@D)/.cpu-time && $(KERNEL_MAKE) KCONFIG_ALLCONFIG=$(@D)/merged.config allnoconfig && \
 		$(H)/bin/kata-kconfig check $(KCONFIG_OPTIONS) $(@D)/.config $(KERNEL_EXTRA_FRAGMENTS) && touch $@
 
 # What a kernel is made of, and by what: built of the same, it is the same, and comes from KERNEL_CACHE.
 KERNEL_CACHE ?= $(OSBUILDER_CACHE)/kernel
 KERNEL_INPUTS := $(KERNEL_FRAGMENTS) $(wildcard $(KERNEL_PATCHES)/*) kernel/versions.toml $(wildcard kernel/*.sh kernel/kconfig/*.[ch]) \
-	kernel/module.mk
+	kernel/module.mk $(KERNEL_TOGETHER)
 kernel_key = $$({ cat $(KERNEL_INPUTS) $(if $(KERNEL_DIR),$(O)/kernel/.source); echo '$(ARCH) $(KERNEL_TYPE) $(SOURCE_DATE_EPOCH)'; \
 	$(KERNEL_CC) --version; $(KERNEL_CROSS)ld --version; $(if $(KERNEL_DIR),,sha256sum < '$(KERNEL_TARBALL)'); } | sha256sum | cut -c1-40)
 KERNEL_OUTPUTS := $(addprefix $(KERNEL)/,$(KERNEL_FILES))
@@ -127,12 +130,14 @@ $(KERNEL_OUTPUTS) &: $(KERNEL_INPUTS) $(O)/kernel/.source | $(H)/bin/kata-kconfi
 # A kernel that is in the cache, or none.
 kernel-cached:
 	$(Q)kernel/cache.sh get '$(KERNEL_CACHE)' $(kernel_key) $(KERNEL) && echo '  CACHED   kernel/$(KERNEL_VARIANT)'
+# build-time: the compiler, then a line for each run of the kernel's make, whose last two times are its processes'.
 kernel-uncached: $(KERNEL_BUILD)/.checked
-	$(call say,KERNEL,$(KERNEL))$(KERNEL_MAKE) $(KERNEL_IMAGES_$(ARCH)) && \
+	$(call say,KERNEL,$(KERNEL))( echo '$(KERNEL_CC)' >>$(KERNEL_BUILD)/.cpu-time; r=0; $(KERNEL_MAKE) $(KERNEL_IMAGES_$(ARCH)) || r=$$?; \
+		times | tr '\n' ' ' >>$(KERNEL_BUILD)/.cpu-time; echo >>$(KERNEL_BUILD)/.cpu-time; exit $$r ) && \
 		STRIP=$(KERNEL_CROSS)strip kernel/install.sh $(ARCH) $(KERNEL_BUILD) $(KERNEL) $(KERNEL_CONFIG_VERSION) '$(KERNEL_TYPE)' && \
 		$(H)/bin/kata-kconfig inspect $(KCONFIG_OPTIONS) -k "$$($(KERNEL_MAKE) -s kernelversion)" -n $(KERNEL_CONFIG_VERSION) \
 			-c $(KERNEL)/config -p $(KERNEL_PATCHES)/series --boot-file=$(KERNEL)/vmlinux -o $(KERNEL)/kernel.manifest.json \
-			$(KERNEL_BUILD)/vmlinux
+			$(KERNEL_BUILD)/vmlinux && cp $(KERNEL_BUILD)/.cpu-time $(KERNEL)/build-time
 
 # ---- boot test ---------------------------------------------------------------------------------------------------
 $(eval $(call prog,$(G),init_probe,tests/support/init_probe.c,,))

@@ -95,6 +95,11 @@ static int scan_segment(Elf *elf, struct kernel_elf *k, size_t i, struct error *
 
 	if (!gelf_getphdr(elf, (int)i, &ph))
 		return bad_elf(err, "program header");
+	if (ph.p_type == PT_LOAD && (ph.p_flags & PF_W) && (ph.p_flags & PF_X) &&
+	    !k->writable_code) {
+		k->writable_code = true;
+		k->writable_code_at = ph.p_vaddr;
+	}
 	if ((ph.p_type != PT_NOTE && ph.p_type != PT_LOAD) || ph.p_filesz == 0)
 		return 0;
 	data = elf_getdata_rawchunk(elf, (int64_t)ph.p_offset, ph.p_filesz,

@@ -17,6 +17,9 @@ struct kernel_elf {
 	bool is_64bit;
 	bool pvh;	    /* has the PVH entry note: owner "Xen", type 18 */
 	uint64_t pvh_entry; /* physical address of the 32-bit entry, when pvh */
+	bool writable_code; /* a loaded segment is both writable and executable */
+	uint64_t
+		writable_code_at; /* virtual address of the first such segment, when writable_code */
 	char banner
 		[KERNEL_BANNER_MAX]; /* "Linux version 6.1.0 (...) #1 ...", without the newline; "" when not found */
 	char release

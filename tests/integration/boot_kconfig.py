@@ -124,6 +124,11 @@ def inspect(work):
     broken = write(work + "/nopvh", data.replace(note, note.replace(b"Xen", b"Xem")))
     expect("inspect refuses a kernel without the PVH note", run(TOOL, "inspect", broken), 2,
            "has no PVH entry note (was it built with CONFIG_PVH=y?)")
+    # The flags of the first program header: at 4 in it, and it follows the 64 bytes of the ELF header.
+    ok(data[64:72] == bytes.fromhex("01000000 05000000"), "the first segment of vmlinux is loaded, readable and executable")
+    broken = write(work + "/wx", data[:68] + b"\7" + data[69:])
+    expect("inspect refuses a segment that is writable and executable", run(TOOL, "inspect", broken), 2,
+           "has a segment that is writable and executable, at 0xffffffff81000000")
     cut = write(work + "/cut", data[:4096])
     expect("inspect refuses a truncated kernel", run(TOOL, "inspect", cut), 2, "damaged ELF file")
 

@@ -90,6 +90,33 @@ static void a_good_kernel(void **state)
 	assert_null(kernel_elf_arch(EM_386));
 }
 
+static void writable_code(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct kernel_elf k;
+	struct image im = make_image();
+
+	im.ph[0].p_flags = PF_R | PF_X;
+	assert_int_equal(read_image(&im, &k, &err), 0);
+	assert_false(k.writable_code);
+
+	im.ph[0].p_flags = PF_R | PF_W;
+	assert_int_equal(read_image(&im, &k, &err), 0);
+	assert_false(k.writable_code);
+
+	im.ph[0].p_flags = PF_R | PF_W | PF_X;
+	im.ph[0].p_vaddr = 0xffffffff81000000;
+	assert_int_equal(read_image(&im, &k, &err), 0);
+	assert_true(k.writable_code);
+	assert_int_equal(k.writable_code_at, 0xffffffff81000000);
+
+	/* A segment that is not loaded does not count. */
+	im = make_image();
+	im.ph[1].p_flags = PF_R | PF_W | PF_X;
+	assert_int_equal(read_image(&im, &k, &err), 0);
+	assert_false(k.writable_code);
+}
+
 static void notes_that_are_not_pvh(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -203,7 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_kernel), cmocka_unit_test(notes_that_are_not_pvh),
 		cmocka_unit_test(no_banner),	 cmocka_unit_test(files_that_are_no_kernels),
-		cmocka_unit_test(the_manifest),
+		cmocka_unit_test(the_manifest),	 cmocka_unit_test(writable_code),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
