@@ -89,7 +89,7 @@ def devices(tmp):
 def boot(initrd, append, more=()):
     args = [QEMU, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "512", "-M", "q35", "-nodefaults", "-no-reboot"]
     args += ["-display", "none", "-serial", "stdio", "-kernel", KERNEL, "-initrd", initrd]
-    args += [*more, "-append", "console=ttyS0 quiet panic=-1 " + append]
+    args += [*more, "-append", "console=ttyS0 quiet panic=-1 no_timer_check " + append]
     try:
         p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, check=False)
         return p.returncode, p.stdout.decode(errors="replace").replace("\r", "")

@@ -22,7 +22,7 @@ AGENT = os.path.abspath(os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent
 KERNEL = os.path.join(os.environ.get("KATA_KERNEL_DIR", "build/kernel/x86_64"), "vmlinux")
 QEMU = shutil.which("qemu-system-x86_64")
 TIMEOUT = int(os.environ.get("KATA_TEST_TIMEOUT", "240"))
-APPEND = ("console=ttyS0 panic=-1 ro systemd.unit=kata-containers.target systemd.mask=systemd-networkd.service "
+APPEND = ("console=ttyS0 panic=-1 no_timer_check ro systemd.unit=kata-containers.target systemd.mask=systemd-networkd.service "
           "systemd.mask=systemd-networkd.socket systemd.show_status=false systemd.log_target=kmsg "
           "agent.server_addr=unix:///run/agent.sock quiet ")
 TMP = scratch_dir("boot_systemd")
