@@ -15,6 +15,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import machines  # noqa: E402
+
 QEMU = shutil.which("qemu-system-x86_64")
 KERNEL = os.path.join(os.environ.get("KATA_KERNEL_DIR", "build/kernel/x86_64"), "vmlinux")
 AGENT = os.environ.get("KATA_AGENT", "build/guest/bin/kata-agent")
@@ -41,8 +44,6 @@ exec /sbin/kata-agent
 """
 
 
-PARAMS = "agent.server_addr=unix:///run/agent.sock agent.hotplug_timeout=1 agent.log=debug agent.log_vport=1025 "
-PARAMS += "agent.debug_console agent.debug_console_vport=1026"
 
 
 def newc(name, mode, data):
@@ -148,7 +149,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="boot-agent-") as tmp:
         initrd = os.path.join(tmp, "initrd")
         make_initrd(initrd, INIT.encode())
-        code, log = boot(initrd, PARAMS, devices(tmp))
+        code, log = boot(initrd, machines.AGENT_TEST_PARAMS, devices(tmp))
         tap.check(code == 0 and "reboot: Power down" in log, NAMES[1], log)
         tap.check(re.search(r"CONTROLLERS .*cpu.*memory.*pids", log) is not None and "LO up" in log, NAMES[2], log)
         rss = re.search(r"AGENT Rss:\s*(\d+) kB", log)

@@ -47,7 +47,8 @@ def on_terminal(columns, *argv, wait_for=None, signo=0):
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {k: v for k, v in os.environ.items() if k != "OSBUILDER_PROGRESS"}
     env.update(TERM="xterm", OSBUILDER_CACHE=ib.CACHE)
-    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=child, cwd=ib.ROOT, env=env)
+    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=child, cwd=ib.ROOT, env=env,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a job in the background ignores it
     os.close(child)
     data = b""
     while True:

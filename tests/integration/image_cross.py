@@ -15,6 +15,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import machines  # noqa: E402
 from cases import Skip, UNPRIVILEGED, as_user, case, finish, run, scratch_dir, tool  # noqa: E402
 from images import initrd_names, partition, sha512  # noqa: E402
 
@@ -175,6 +176,7 @@ path = "/sbin/init"
 mode = "0755"
 text = '''
 #!/bin/busybox sh
+/bin/busybox ln -s busybox /bin/sh
 /bin/busybox insmod /overlay.ko
 /bin/busybox mount -t devtmpfs dev /dev
 (
@@ -235,7 +237,7 @@ def boot(arch, kernel, initrd, until=None):
     """The console of a guest, up to a text or to its end."""
     argv = [*arch.qemu, "-accel", "tcg", "-smp", "1", "-m", str(MEMORY_MIB), "-nodefaults", "-no-reboot", "-display", "none",
             "-kernel", kernel, "-initrd", initrd,
-            "-append", f"console={arch.console} quiet panic=-1 agent.server_addr=unix:///run/agent.sock"]
+            "-append", f"console={arch.console} quiet panic=-1 {machines.AGENT_TEST_PARAMS}"]
     p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     timer = threading.Timer(BOOT_TIMEOUT, p.kill)
     timer.start()
@@ -465,6 +467,9 @@ for A in ARCHS:
 
 # ---- what came of the guests -------------------------------------------------------------------------------------------
 
+# Debian's kernels have the network devices that these use as modules, which the guest has not.
+NEED_MODULES = {"test_interfaces", "test_interface_by_pci", "test_late_interface", "test_routes", "test_neighbours"}
+
 for G in GUESTS:
     @case(f"{G.arch.name}: the initrd of the recipe agent boots with Debian's kernel until the agent serves")
     def _():
@@ -485,6 +490,8 @@ for G in GUESTS:
         # The last test ends the sandbox, and with it the machine: the summary may not get out.
         said = re.search(r"Running (\d+) test", G.log)
         passed = re.findall(r"\[       OK \] (test_\w+)", G.log)
-        assert said and len(passed) == int(said.group(1)) >= 30 and "FAILED" not in G.log, G.log
+        skipped = set(re.findall(r"\[  SKIPPED \] (test_\w+)", G.log))
+        assert skipped <= NEED_MODULES, skipped
+        assert said and len(passed) + len(skipped) == int(said.group(1)) and len(passed) >= 60 and "FAILED" not in G.log, G.log
 
 finish()

@@ -59,6 +59,9 @@ class Machine:
         return ["-device", "%s-%s%s" % (name, self.bus, options and "," + options)]
 
 
+# Of the agent in a guest in which its own tests (test_agent_local) run.
+AGENT_TEST_PARAMS = ("agent.server_addr=unix:///run/agent.sock agent.hotplug_timeout=1 agent.log=debug agent.log_vport=1025 "
+                     "agent.debug_console agent.debug_console_vport=1026")
 CLOCKS = "tsc_early_khz=%d lapic_timer_khz=1000000 no_timer_check earlyprintk=ttyS0" % tsc_khz()
 # The second half of vfio's row: a machine with an IOMMU that also serves the other devices.
 X86_ABSENT = "ptp hvc-console"

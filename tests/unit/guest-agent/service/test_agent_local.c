@@ -82,7 +82,10 @@ static void test_no_sandbox(void **state)
 	assert_string_equal(err.msg, "there is no sandbox yet");
 }
 
-/* A directory with one hook of the guest, which leaves a mark. */
+/*
+ * A directory with one hook of the guest, which leaves a mark. Without a shell it would fail each container, and is
+ * left out.
+ */
 static char *guest_hooks(void)
 {
 	static char dir[96];
@@ -94,7 +97,8 @@ static char *guest_hooks(void)
 	assert_int_equal(file_mkdir_p(AT_FDCWD, path, 0755, NULL), 0);
 	n = snprintf(text, sizeof(text), "#!/bin/sh\necho \"$0 $1\" > %s/mark\n", dir);
 	snprintf(path, sizeof(path), "%s%s", dir, "/prestart/10-mark");
-	assert_int_equal(file_write_atomic(AT_FDCWD, path, 0755, text, (size_t)n, NULL), 0);
+	if (access("/bin/sh", X_OK) == 0)
+		assert_int_equal(file_write_atomic(AT_FDCWD, path, 0755, text, (size_t)n, NULL), 0);
 	snprintf(path, sizeof(path), "%s%s", dir, "/prestart/readme");
 	assert_int_equal(file_write_atomic(AT_FDCWD, path, 0644, "x", 1, NULL), 0);
 	return dir;
