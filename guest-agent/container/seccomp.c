@@ -208,7 +208,7 @@ static int export_program(scmp_filter_ctx ctx, struct seccomp_filter *f, struct 
 		r = seccomp_export_bpf(ctx, fd);
 	if (r == 0 && fstat(fd, &st) < 0)
 		r = -errno;
-	if (r < 0)
+	if (r)
 		return error_sys(err, r, "linux.seccomp: cannot make the program");
 	if ((size_t)st.st_size / sizeof(struct sock_filter) > BPF_MAXINSNS)
 		return error_set(err, -E2BIG, "linux.seccomp: more than %d instructions",
