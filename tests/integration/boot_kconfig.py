@@ -166,7 +166,7 @@ def unpack(work):
     ok(not os.path.exists(src + "/Documentation/a/b"), "what is to be skipped is not unpacked")
     # Three lines of context would be accepted with fuzz.
     tarball(b"ONE\ntwo\nthree\n")
-    expect("a patch that needs fuzz stops the build", run(*command), 1, "0001.patch does not apply to linux-source-0")
+    expect("a patch that needs fuzz stops the build", run(*command), 1, f"0001.patch does not apply to {work}/linux-source-0")
     with open(src + "/file", encoding="ascii") as f:
         ok(f.read() == "ONE\ntwo\nthree\n", "a patch that does not apply changes nothing")
 
