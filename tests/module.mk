@@ -13,7 +13,7 @@ FUZZ_TIME ?= 20
 	check-demo check-results-begin check-results-end
 
 check: check-results-begin
-	$(Q)$(MAKE) -k --no-print-directory check-unit check-corpus check-cross check-image check-unprivileged check-boot check-runtime check-runk check-agent; s=$$?; \
+	$(Q)$(MAKE) -k --no-print-directory check-unit check-corpus check-cross check-image check-unprivileged check-boot check-selfcheck check-runtime check-runk check-agent; s=$$?; \
 	$(RUN_TESTS) --total || s=1; exit $$s
 check-results-begin:
 	$(Q)rm -rf $(RESULTS) && mkdir -p $(RESULTS)
