@@ -130,10 +130,11 @@ $(KERNEL_OUTPUTS) &: $(KERNEL_INPUTS) $(O)/kernel/.source | $(H)/bin/kata-kconfi
 # A kernel that is in the cache, or none.
 kernel-cached:
 	$(Q)kernel/cache.sh get '$(KERNEL_CACHE)' $(kernel_key) $(KERNEL) && echo '  CACHED   kernel/$(KERNEL_VARIANT)'
-# build-time: the compiler, then a line for each run of the kernel's make, whose last two times are its processes'.
+# build-time: the compiler, then a line for each run of the kernel's make, whose last two times are its processes' (a pipe
+# would ask a new shell for its own).
 kernel-uncached: $(KERNEL_BUILD)/.checked
 	$(call say,KERNEL,$(KERNEL))( echo '$(KERNEL_CC)' >>$(KERNEL_BUILD)/.cpu-time; r=0; $(KERNEL_MAKE) $(KERNEL_IMAGES_$(ARCH)) || r=$$?; \
-		times | tr '\n' ' ' >>$(KERNEL_BUILD)/.cpu-time; echo >>$(KERNEL_BUILD)/.cpu-time; exit $$r ) && \
+		times >$(KERNEL_BUILD)/.times; tr '\n' ' ' <$(KERNEL_BUILD)/.times >>$(KERNEL_BUILD)/.cpu-time; echo >>$(KERNEL_BUILD)/.cpu-time; exit $$r ) && \
 		STRIP=$(KERNEL_CROSS)strip kernel/install.sh $(ARCH) $(KERNEL_BUILD) $(KERNEL) $(KERNEL_CONFIG_VERSION) '$(KERNEL_TYPE)' && \
 		$(H)/bin/kata-kconfig inspect $(KCONFIG_OPTIONS) -k "$$($(KERNEL_MAKE) -s kernelversion)" -n $(KERNEL_CONFIG_VERSION) \
 			-c $(KERNEL)/config -p $(KERNEL_PATCHES)/series --boot-file=$(KERNEL)/vmlinux -o $(KERNEL)/kernel.manifest.json \
