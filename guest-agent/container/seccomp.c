@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -279,28 +278,6 @@ int filter_connect(const struct oci_seccomp *s, const char *state, int pid,
 	return 0;
 }
 
-static int send_listener(const struct seccomp_filter *f, int fd)
-{
-	struct iovec iov = { f->message, strlen(f->message) };
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct msghdr mh = { .msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = ctl.buf,
-			     .msg_controllen = sizeof(ctl.buf) };
-	struct cmsghdr *c;
-
-	memset(&ctl, 0, sizeof(ctl));
-	c = CMSG_FIRSTHDR(&mh);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	return sendmsg(f->listener, &mh, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 int filter_load(struct seccomp_filter *f, struct error *err)
 {
 	struct sock_fprog prog = { .len = f->n, .filter = f->prog };
@@ -315,7 +292,7 @@ int filter_load(struct seccomp_filter *f, struct error *err)
 	if (f->listener < 0)
 		return 0;
 	/* From here on system calls that are notified wait for who gets this. */
-	r = send_listener(f, (int)fd);
+	r = fd_send_message(f->listener, f->message, strlen(f->message), (int)fd);
 	close((int)fd);
 	f->listener = fd_close(f->listener);
 	return r < 0 ? error_sys(err, r, "cannot hand over the seccomp listener") : 0;

@@ -2,34 +2,9 @@
 #include "container/sync.h"
 
 #include <string.h>
-#include <sys/socket.h>
 #include "base/fd.h"
 
 #define MSG_HEAD offsetof(struct sync_msg, text)
-
-static int send_msg(int sock, const void *buf, size_t len, int fd)
-{
-	struct iovec iov = { (void *)buf, len };
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		struct cmsghdr *c;
-
-		memset(&ctl, 0, sizeof(ctl));
-		mh.msg_control = ctl.buf;
-		mh.msg_controllen = sizeof(ctl.buf);
-		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	}
-	return sendmsg(sock, &mh, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
 
 static int send_plain(int sock, enum sync_type type, int code, int fd)
 {
@@ -38,7 +13,7 @@ static int send_plain(int sock, enum sync_type type, int code, int fd)
 	memset(&m, 0, MSG_HEAD);
 	m.type = (int)type;
 	m.code = code;
-	return send_msg(sock, &m, MSG_HEAD, fd);
+	return fd_send_message(sock, &m, MSG_HEAD, fd);
 }
 
 int sync_send(int sock, enum sync_type type, int fd)
@@ -61,35 +36,19 @@ int sync_send_error(int sock, enum sync_stage stage, const struct error *err)
 	m.stage = (int)stage;
 	m.code = err->code;
 	memcpy(m.text, error_text(err), n);
-	return send_msg(sock, &m, MSG_HEAD + n + 1, -1);
+	return fd_send_message(sock, &m, MSG_HEAD + n + 1, -1);
 }
 
 int sync_recv(int sock, struct sync_msg *ret, int *ret_fd)
 {
-	struct iovec iov = { ret, sizeof(*ret) };
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct msghdr mh = { .msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = ctl.buf,
-			     .msg_controllen = sizeof(ctl.buf) };
-	struct cmsghdr *c;
 	ssize_t n;
 
-	*ret_fd = -1;
 	memset(ret, 0, sizeof(*ret));
-	do
-		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	n = fd_recv_message(sock, ret, sizeof(*ret), ret_fd);
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
+		return n == -ECONNRESET ? 0 : (int)n;
 	if (n == 0)
 		return 0;
-	c = CMSG_FIRSTHDR(&mh);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
 	if ((size_t)n < MSG_HEAD) {
 		*ret_fd = fd_close(*ret_fd);
 		return -EPROTO;

@@ -29,29 +29,15 @@
 int send_console(const char *path, int pty, struct error *err)
 {
 	static const char name[] = "/dev/ptmx";
-	struct iovec iov = { (void *)name, sizeof(name) - 1 };
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct msghdr mh = { .msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = ctl.buf,
-			     .msg_controllen = sizeof(ctl.buf) };
 	_cleanup_fd_ int sock = -1;
-	struct cmsghdr *c;
+	int r;
 
 	if (fd_unix_connect(path, &sock, err) < 0)
 		return error_prefix(err, "console socket");
 	fd_set_nonblock(pty, false); /* what it was made with is for the agent's loop */
-	memset(&ctl, 0, sizeof(ctl));
-	c = CMSG_FIRSTHDR(&mh);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &pty, sizeof(int));
-	if (sendmsg(sock, &mh, MSG_NOSIGNAL) < 0)
-		return error_sys(err, -errno, "console socket %s", path);
+	r = fd_send_message(sock, name, sizeof(name) - 1, pty);
+	if (r < 0)
+		return error_sys(err, r, "console socket %s", path);
 	return 0;
 }
 

@@ -47,6 +47,12 @@ int fd_memfd(const char *name, int *ret_fd);
  */
 int fd_unix_listen(const char *path, int backlog, int *ret_fd, struct error *err);
 int fd_unix_connect(const char *path, int *ret_fd, struct error *err);
+/*
+ * A message over a Unix socket, and a descriptor with it or none (-1), which is the receiver's to close. recv: how many bytes
+ * came (0 at the end of the stream), or -errno.
+ */
+int fd_send_message(int sock, const void *buf, size_t n, int fd);
+ssize_t fd_recv_message(int sock, void *buf, size_t size, int *ret_fd);
 /* Sends / receives one descriptor with one byte of data over a Unix socket. */
 int fd_send(int sock, int fd);
 int fd_recv(int sock, int *ret_fd);

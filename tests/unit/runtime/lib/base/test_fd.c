@@ -66,6 +66,7 @@ static void descriptors_travel(void **state)
 {
 	_cleanup_fd_ int a = -1, b = -1, got = -1, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct stat x, y;
+	char text[8];
 	int s[2];
 
 	assert_int_equal(fd_socketpair(s, 0), 0);
@@ -76,9 +77,20 @@ static void descriptors_travel(void **state)
 	assert_int_equal(fstat(null, &x), 0);
 	assert_int_equal(fstat(got, &y), 0);
 	assert_int_equal(x.st_rdev, y.st_rdev);
+	got = fd_close(got);
 	assert_int_equal(fd_write_full(a, "x", 1), 0);
 	assert_int_equal(fd_recv(b, &got), -EPROTO);
+	assert_int_equal(fd_send_message(a, "hello", 5, null), 0);
+	assert_int_equal(fd_recv_message(b, text, sizeof(text), &got), 5);
+	assert_memory_equal(text, "hello", 5);
+	assert_int_equal(fstat(got, &y), 0);
+	assert_int_equal(x.st_rdev, y.st_rdev);
+	got = fd_close(got);
+	assert_int_equal(fd_send_message(a, "none", 4, -1), 0);
+	assert_int_equal(fd_recv_message(b, text, sizeof(text), &got), 4);
+	assert_int_equal(got, -1);
 	a = fd_close(a);
+	assert_int_equal(fd_recv_message(b, text, sizeof(text), &got), 0);
 	assert_int_equal(fd_recv(b, &got), -ENODATA);
 }
 
