@@ -4,11 +4,7 @@
 
 import json
 import os
-import pty
-import select
-import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
@@ -70,24 +66,7 @@ def _():
 @case("podman run -it through a terminal, resized")
 def _():
     podman("ps")
-    master, slave = pty.openpty()
-    p = subprocess.Popen(podman.argv(*RUN, "-it", "--rm", "bb", "sh"), stdin=slave, stdout=slave, stderr=slave, env=podman.env,
-                         start_new_session=True)
-    os.close(slave)
-    text, sent, end = b"", False, time.time() + 30
-    while time.time() < end:
-        if not select.select([master], [], [], 0.5)[0]:
-            continue
-        try:
-            text += os.read(master, 4096)
-        except OSError:
-            break
-        if not sent and b"# " in text:
-            os.write(master, b"tty; echo one$((1+1)); exit 9\n")
-            sent = True
-    assert p.wait(timeout=10) == 9, text
-    assert b"/dev/pts/0" in text and b"one2" in text, text
-    os.close(master)
+    podman.shell(*RUN, timeout=30)
 
 
 @case("podman healthcheck: one that passes and one that fails")

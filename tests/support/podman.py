@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """podman with a runtime of ours, in storage of its own with one image, bb, of busybox."""
 
+import fcntl
 import os
+import pty
+import select
 import shutil
+import signal
+import struct
 import subprocess
 import tempfile
+import termios
+import time
 
 from cases import tool
 from runk import make_rootfs, need_root
@@ -46,6 +53,35 @@ class Podman:
         if ok and p.returncode:
             raise AssertionError(f"podman {' '.join(args)}: exit {p.returncode}\n{p.stdout}{p.stderr}")
         return p
+
+    def shell(self, *args, timeout):
+        """A shell on a terminal of its own, at whose prompt is typed: it must see the terminal's size, wait for another, and exit with 9."""
+        parent, child = pty.openpty()
+        size = lambda rows, columns: fcntl.ioctl(parent, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))  # noqa: E731
+        size(33, 111)
+        p = subprocess.Popen(self.argv(*args, "-it", "--rm", "bb", "sh"), stdin=child, stdout=child, stderr=child, env=self.env,
+                             start_new_session=True)
+        os.close(child)
+        text, sent, resized, end = b"", False, False, time.time() + timeout
+        while time.time() < end:
+            if not select.select([parent], [], [], 0.5)[0]:
+                continue
+            try:
+                text += os.read(parent, 4096)
+            except OSError:  # EIO: nobody has it open any more
+                break
+            if not sent and b"# " in text:
+                os.write(parent, b"tty; stty size; until stty size | grep '40 120'; do sleep 0.1; done; echo one$((1+1)); exit 9\n")
+                sent = True
+            if not resized and b"\n33 111" in text:
+                size(40, 120)
+                p.send_signal(signal.SIGWINCH)  # it has no controlling terminal that would send it
+                resized = True
+        if p.poll() is None and time.time() >= end:
+            p.kill()
+        assert p.wait(timeout=20) == 9, text
+        assert b"/dev/pts/0" in text and b"\n33 111" in text and b"\n40 120" in text and b"one2" in text, text
+        os.close(parent)
 
     def image(self):
         root = make_rootfs(self.dir + "/rootfs")
