@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include "base/alloc.h"
-#include "base/fd.h"
 #include "base/options.h"
-#include "base/path.h"
 #include "cli/cli.h"
 #include "oci/spec.h"
 
-#define SPEC_FILE     "config.json"
 #define SPEC_HOSTNAME "kata"
 
 int cmd_spec(const struct cli *cli, int argc, char **argv, struct error *err)
@@ -19,26 +11,10 @@ int cmd_spec(const struct cli *cli, int argc, char **argv, struct error *err)
 	const struct option_def defs[] = {
 		{ "bundle", "b", OPTION_STRING, &bundle, "DIR", "where to write config.json (.)" },
 	};
-	_cleanup_free_ char *path = NULL, *json = NULL;
-	_cleanup_fd_ int fd = -1;
 	int next, r = options_parse(defs, ARRAY_SIZE(defs), argc, argv, &next, err);
 
 	if (r < 0)
 		return r;
-	path = path_join(bundle, SPEC_FILE);
-	json = oci_spec_default_json(SPEC_HOSTNAME, false,
-				     next < argc ? (const char *const *)argv + next : NULL);
-	if (!path || !json)
-		return error_oom(err);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0640);
-	if (fd < 0 && errno == EEXIST)
-		return error_set(err, -EEXIST, "File %s exists. Remove it first", path);
-	if (fd < 0)
-		return error_sys(err, -errno, "%s", path);
-	r = fd_write_full(fd, json, strlen(json));
-	if (r < 0) {
-		unlink(path);
-		return error_sys(err, r, "%s", path);
-	}
-	return 0;
+	return oci_spec_write_default(bundle, SPEC_HOSTNAME, false,
+				      next < argc ? (const char *const *)argv + next : NULL, err);
 }

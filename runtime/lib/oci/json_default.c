@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/spec.h"
 
+#include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/path.h"
 #include "base/strbuf.h"
 #include "codec/json.h"
 
@@ -171,4 +176,27 @@ char *oci_spec_default_json(const char *hostname, bool rootless, const char *con
 	if (json_out_finish(&o) < 0)
 		return NULL;
 	return strbuf_detach(&sb, NULL);
+}
+
+int oci_spec_write_default(const char *bundle, const char *hostname, bool rootless,
+			   const char *const *args, struct error *err)
+{
+	_cleanup_free_ char *path = path_join(bundle, "config.json");
+	_cleanup_free_ char *json = oci_spec_default_json(hostname, rootless, args);
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (!path || !json)
+		return error_oom(err);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0640);
+	if (fd < 0 && errno == EEXIST)
+		return error_set(err, -EEXIST, "File %s exists. Remove it first", path);
+	if (fd < 0)
+		return error_sys(err, -errno, "%s", path);
+	r = fd_write_full(fd, json, strlen(json));
+	if (r < 0) {
+		unlink(path);
+		return error_sys(err, r, "%s", path);
+	}
+	return 0;
 }

@@ -315,5 +315,8 @@ int oci_ns_clone_flag(enum oci_ns_type t);   /* CLONE_NEW* */
  * or empty: a shell on a terminal. Malloc'd; NULL: out of memory.
  */
 char *oci_spec_default_json(const char *hostname, bool rootless, const char *const *args);
+/* Writes it to the config.json of a bundle, which must not exist yet (-EEXIST, in runc's words). */
+int oci_spec_write_default(const char *bundle, const char *hostname, bool rootless,
+			   const char *const *args, struct error *err);
 
 #endif
