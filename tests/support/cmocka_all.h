@@ -11,4 +11,12 @@
 #include <cmocka.h>
 /* clang-format on */
 
+/* Ends the test as skipped; why (a printf format and its arguments) is what run-tests.py shows and counts it with. */
+#define skip_because(...)                               \
+	do {                                            \
+		print_message("skipped: " __VA_ARGS__); \
+		print_message("\n");                    \
+		skip();                                 \
+	} while (0)
+
 #endif

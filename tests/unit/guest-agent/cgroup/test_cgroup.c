@@ -66,8 +66,7 @@ static struct cgroup_root *open_root(bool rootless)
 
 	memset(&fake, 0, sizeof(fake));
 	if (cgroup_root_open(&o, &root, &err) < 0) {
-		print_message("not tried: %s\n", err.msg);
-		skip();
+		skip_because("%s", err.msg);
 	}
 	return root;
 }

@@ -211,14 +211,14 @@ static void in_child(int (*fn)(void))
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == 77)
-		skip();
+		skip_because("no chroot(2) here");
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void test_apply(void **state)
 {
 	if (geteuid() != 0)
-		skip();
+		skip_because("needs root");
 	assert_int_equal(chmod(dir, 0755), 0);
 	in_child(become);
 	in_child(become_inside);
@@ -227,7 +227,7 @@ static void test_apply(void **state)
 static void test_outside_of_root(void **state)
 {
 	if (geteuid() != 0)
-		skip();
+		skip_because("needs root");
 	in_child(become_outside);
 }
 

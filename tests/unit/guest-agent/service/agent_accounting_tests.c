@@ -236,7 +236,7 @@ void test_oom(void **state)
 	struct oom_answer first = { 0 }, second = { 0 }, late = { 0 };
 
 	if (host_lacks("memory"))
-		skip();
+		skip_because("the host has no memory controller");
 	/* Two callers: each event goes to one, the longer waiting first. */
 	assert_int_equal(ttrpc_client_call(client.ttrpc, SVC, "GetOOMEvent", &req.base,
 					   &grpc__oomevent__descriptor, 0, on_oom, &first, NULL),

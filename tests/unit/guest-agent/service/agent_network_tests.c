@@ -159,7 +159,7 @@ void test_interfaces(void **state)
 	Types__Interface *i;
 
 	if (in_agent_netns(make_pair, &pair) != 0)
-		skip(); /* a kernel without veth */
+		skip_because("the kernel has no veth");
 	iface_init(&t, MAC_A, "eth0", "10.1.2.3", "fd00::3");
 	t.msg.mtu = 1400;
 	if (update_interface(&t.msg, &err) != TTRPC_OK)
@@ -237,8 +237,7 @@ void test_interface_by_pci(void **state)
 	struct test_iface t;
 
 	if (!getenv("KATA_TEST_NIC_PCI")) {
-		print_message("only in a guest\n");
-		skip();
+		skip_because("only in a guest");
 	}
 	iface_init(&t, "", "net7", "10.8.0.2", NULL);
 	t.msg.devicepath = getenv("KATA_TEST_NIC_PCI");
@@ -291,7 +290,7 @@ void test_late_interface(void **state)
 	protobuf_c_message_free_unpacked(&list_interfaces()->base, NULL);
 	assert_false(late.done);
 	if (in_agent_netns(make_pair, &pair) != 0)
-		skip();
+		skip_because("the kernel has no veth");
 	while (!late.done)
 		assert_true(loop_step(client.loop, 10000) >= 0);
 	if (late.code != TTRPC_OK)
@@ -354,7 +353,7 @@ void test_routes(void **state)
 
 	protobuf_c_message_free_unpacked(&ifaces->base, NULL);
 	if (!there)
-		skip(); /* as test_interfaces() */
+		skip_because("the kernel has no veth");
 	iface_init(&t, MAC_A, "eth0", "10.1.2.3", "fd00::3");
 	assert_int_equal(update_interface(&t.msg, &err), TTRPC_OK);
 	iface_init(&t, MAC_B, "eth1", NULL, NULL); /* its carrier */
@@ -446,7 +445,7 @@ void test_neighbours(void **state)
 	req.neighbors = &all;
 	code = agent_call(&client, "AddARPNeighbors", &req.base, &err);
 	if (code == TTRPC_NOT_FOUND)
-		skip(); /* as test_interfaces() */
+		skip_because("the kernel has no veth");
 	assert_int_equal(code, TTRPC_OK);
 	assert_int_equal(in_agent_netns(arp_has, (void *)"02:11:22:33:44:55"), 0);
 	n.lladdr = (char *)"x";

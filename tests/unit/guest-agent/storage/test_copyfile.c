@@ -111,7 +111,7 @@ static void test_owner(void **state)
 	struct stat st;
 
 	if (geteuid() != 0)
-		skip();
+		skip_because("needs root, to give a file an owner");
 	req.uid = 1234;
 	req.gid = 77;
 	assert_int_equal(apply(req, &err), 0);

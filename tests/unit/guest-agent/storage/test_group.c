@@ -43,7 +43,7 @@ static void test_tree(void **state)
 	struct error err = ERROR_INIT;
 
 	if (geteuid() != 0)
-		skip();
+		skip_because("needs root, to give files a group");
 	assert_int_equal(mkdir(at("d"), 0700), 0);
 	put("d/file", 0600);
 	put("d/program", 0700);

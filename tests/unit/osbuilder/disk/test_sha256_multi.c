@@ -66,8 +66,7 @@ static void shani(void **state)
 	if (!sha256_shani_usable()) {
 		assert_int_equal(sha256_multi_new(SHA256_MULTI_SHANI, NULL, 0, &m, &err), -ENOTSUP);
 		assert_string_equal(err.msg, "this processor has no SHA extensions");
-		print_message("skipped: this processor has no SHA extensions\n");
-		skip();
+		skip_because("this processor has no SHA extensions");
 	}
 	check_kind(SHA256_MULTI_SHANI);
 }

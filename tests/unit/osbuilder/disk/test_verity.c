@@ -95,8 +95,7 @@ static void veritysetup_agrees(void **state)
 	int fd;
 
 	if (!tool_have("veritysetup")) {
-		print_message("skipped: veritysetup is not installed\n");
-		skip();
+		skip_because("veritysetup is not installed");
 	}
 	dir = tool_tmpdir();
 	fd = data_file(300);

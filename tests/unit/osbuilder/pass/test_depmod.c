@@ -119,8 +119,7 @@ static void test_as_kmod(void **state)
 	char *dir;
 
 	if (!tool_have("depmod")) {
-		print_message("# depmod is not installed\n");
-		skip();
+		skip_because("depmod is not installed");
 	}
 	dir = tool_tmpdir();
 	top = make_modules(dir);

@@ -134,8 +134,7 @@ static void test_xattrs(void **state)
 	fd = openat(d->fd, "f", O_RDONLY | O_CLOEXEC);
 	if (fsetxattr(fd, "user.note", "v\0w", 3, 0) < 0) {
 		close(fd);
-		print_message("SKIP: the temporary directory takes no extended attributes\n");
-		skip();
+		skip_because("the temporary directory takes no extended attributes");
 	}
 	close(fd);
 	t = tree_new();
@@ -164,9 +163,8 @@ static void test_more_xattrs(void **state)
 	assert_int_equal(symlinkat("f", d->fd, "link"), 0);
 	if (!set_xattr(d, "f", "system.posix_acl_access", acl, sizeof(acl)) ||
 	    !set_xattr(d, "link", "trusted.own", "v", 1)) {
-		print_message(
-			"SKIP: the temporary directory takes no ACL, or the user no trusted attribute\n");
-		skip();
+		skip_because(
+			"the temporary directory takes no ACL, or the user no trusted attribute");
 	}
 	t = tree_new();
 	assert_int_equal(source_add_dir(t, d->fd, &p, &err), 0);

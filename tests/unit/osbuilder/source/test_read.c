@@ -144,8 +144,7 @@ static void foreign(const char *tool, const char *fs, const char *fmt)
 	struct error err = ERROR_INIT;
 
 	if (!tool_have(tool)) {
-		print_message("%s is not installed\n", tool);
-		skip();
+		skip_because("%s is not installed", tool);
 	}
 	dir = tool_tmpdir();
 	root = plain_dir(dir);
@@ -196,7 +195,7 @@ static void test_foreign_cpio_gzip(void **state)
 static void test_foreign_cpio_zstd(void **state)
 {
 	if (!tool_have("zstd"))
-		skip();
+		skip_because("zstd is not installed");
 	foreign("cpio", "cpio", FIND_CPIO " | zstd -q > $IMG");
 }
 
@@ -395,7 +394,7 @@ static void test_erofs_compressed(void **state)
 	char cmd[200];
 
 	if (!tool_have("mkfs.erofs"))
-		skip();
+		skip_because("mkfs.erofs is not installed");
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		snprintf(
 			cmd, sizeof(cmd),
@@ -434,7 +433,7 @@ static void test_ext4_refused(void **state)
 static void test_ext4_inline(void **state)
 {
 	if (!tool_have("mke2fs"))
-		skip();
+		skip_because("mke2fs is not installed");
 	refuse_cmd(
 		"mkdir r && echo x > r/f && mke2fs -q -t ext4 -O inline_data -I 256 -d r image 8M",
 		"has its data in the inode, which cannot be read");

@@ -32,8 +32,7 @@ static struct behind *begin(struct sink *s, unsigned spare, const behind_fn *fns
 	int r = behind_new(SIZE, spare, fns, n, s, &b);
 
 	if (r == -EAGAIN) {
-		print_message("skipped: one processor\n");
-		skip();
+		skip_because("one processor");
 	}
 	assert_int_equal(r, 0);
 	return b;

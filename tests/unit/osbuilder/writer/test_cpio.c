@@ -169,8 +169,7 @@ static void cpio_extracts_it(void **state)
 	_cleanup_tree_ struct tree *t = torture_tree(0);
 
 	if (!tool_have("cpio")) {
-		print_message("skipped: cpio is not installed\n");
-		skip();
+		skip_because("cpio is not installed");
 	}
 	dir = tool_tmpdir();
 	/* Devices need privilege. */

@@ -68,8 +68,7 @@ static void need_root(void)
 {
 	if (geteuid() == 0)
 		return;
-	print_message("owners and devices need root\n");
-	skip();
+	skip_because("owners and devices need root");
 }
 
 static void add(struct fixture *f, const char *path, struct tree_attr a)
@@ -180,8 +179,7 @@ static void xattrs_are_set(void **state)
 	set_xattr(f, "link", "trusted.onlink", "l");
 	set_xattr(f, "d", "trusted.dir", "dir");
 	if (writer_dir(f->t, f->fd, "out", &params, &f->err) == -ENOTSUP) {
-		print_message("%s has no extended attributes\n", f->dir);
-		skip();
+		skip_because("%s has no extended attributes", f->dir);
 	}
 	snprintf(path, sizeof(path), "%s/out/ping", f->dir);
 	assert_int_equal(lgetxattr(path, "security.capability", value, sizeof(value)), 20);

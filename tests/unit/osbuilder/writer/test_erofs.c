@@ -273,8 +273,7 @@ static void fsck_clean(void **state)
 	char *dir, path[200];
 
 	if (!tool_have("fsck.erofs")) {
-		print_message("skipped: fsck.erofs is not installed\n");
-		skip();
+		skip_because("fsck.erofs is not installed");
 	}
 	dir = tool_tmpdir();
 	snprintf(path, sizeof(path), "%s/a.erofs", dir);

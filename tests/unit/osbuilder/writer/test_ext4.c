@@ -14,8 +14,7 @@ static const struct writer_params params = { .epoch = TORTURE_EPOCH };
 static void need(const char *tool)
 {
 	if (!tool_have(tool)) {
-		print_message("skipped: %s is not installed\n", tool);
-		skip();
+		skip_because("%s is not installed", tool);
 	}
 }
 

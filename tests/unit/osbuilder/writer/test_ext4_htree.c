@@ -16,8 +16,7 @@ static const struct writer_params params = { .epoch = TORTURE_EPOCH, .seed = see
 static void need_e2fsprogs(void)
 {
 	if (!tool_have("e2fsck") || !tool_have("debugfs")) {
-		print_message("skipped: e2fsprogs is not installed\n");
-		skip();
+		skip_because("e2fsprogs is not installed");
 	}
 }
 

@@ -110,12 +110,10 @@ static void extracted_by(const char *tool, const char *options, bool bsd)
 	_cleanup_free_ char *path = NULL, *out = NULL;
 
 	if (geteuid() != 0) {
-		print_message("needs root for owners and devices\n");
-		skip();
+		skip_because("needs root for owners and devices");
 	}
 	if (!tool_have(tool)) {
-		print_message("%s is not installed\n", tool);
-		skip();
+		skip_because("%s is not installed", tool);
 	}
 	/* the kernel makes the mode of a file with an ACL what the ACL says */
 	tree_lookup(t, "tmp")->inode->mode = S_IFDIR | 01770;
@@ -158,8 +156,7 @@ static void python(void **state)
 	char *dir;
 
 	if (!tool_have("python3")) {
-		print_message("python3 is not installed\n");
-		skip();
+		skip_because("python3 is not installed");
 	}
 	dir = tool_tmpdir();
 	_cleanup_free_ char *path = str_printf("%s/a.tar", dir);

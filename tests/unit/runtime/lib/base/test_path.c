@@ -135,7 +135,7 @@ static bool forbid_openat2(void)
 static void without_openat2(void **state)
 {
 	if (!forbid_openat2())
-		skip();
+		skip_because("openat2() cannot be forbidden here");
 	stays_inside(state);
 	makes_what_is_missing(state);
 }

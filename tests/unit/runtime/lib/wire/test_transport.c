@@ -313,15 +313,13 @@ static void test_vsock(void **state)
 	assert_int_equal(transport_addr_parse("vsock://-1:48321", &any, &err), 0);
 	assert_int_equal(transport_addr_parse("vsock://1:48321", &local, &err), 0);
 	if (transport_listen(&any, &lfd, &err) < 0) {
-		print_message("skipped: %s\n", error_text(&err));
-		skip();
+		skip_because("%s", error_text(&err));
 	}
 	r = transport_connect(&local, 2000, &fd, &err);
 	if (r < 0) {
 		fd_close(lfd);
 		assert_non_null(strstr(error_text(&err), "vsock 1:48321"));
-		print_message("skipped: no loopback: %s\n", error_text(&err));
-		skip();
+		skip_because("no loopback: %s", error_text(&err));
 	}
 	fd_close(fd);
 	start(f, &local, 2000, &d);
