@@ -53,7 +53,7 @@ def _(b):
     compare(b, "ext4 from a directory", pack("ext4", "root", "ours.ext4"), {
         "genext2fs -d": Cmd("genext2fs -d root -B 4096 -b 46000 -N 9000 genext2fs.img", "genext2fs.img"),
         "mke2fs -d": Cmd("mke2fs -q -t ext4 -d root mke2fs.img 256M", "mke2fs.img"),
-    }, {"genext2fs -d": (0.8, 0.8), "mke2fs -d": (None, None)})
+    }, {"genext2fs -d": (0.5, 0.5), "mke2fs -d": (None, None)})
 
 
 @row("erofs from a tar")
