@@ -20,6 +20,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from initrd import cpio  # noqa: E402
+
 QEMU = shutil.which("qemu-system-x86_64")
 BUILD = os.environ.get("KATA_BUILD", "build")
 CLOCKS = "tsc_early_khz=1000000 lapic_timer_khz=1000000"  # -icount shift=0: an instruction is a nanosecond
@@ -31,14 +34,6 @@ CALIBRATION = re.compile(r"^(pit_(hpet_ptimer_calibrate_cpu|calibrate_tsc|verify
                          r"wait_(32|8254)\w*|timer_irq_works)$")
 INITRD = re.compile(r"^((do_populate|unpack_to|populate)_rootfs|do_(start|collect|header|skip|reset|name|copy|symlink)|write_buffer|"
                     r"flush_buffer|read_into|xwrite\w*|(__)?gunzip\w*|zlib_inflate\w*|inflate_\w+|ZSTD_\w+|HUF_\w+|FSE_\w+|unzstd\w*)$")
-
-
-def newc(name, mode, data):
-    name = name.encode() + b"\0"
-    head = "070701" + "".join("%08x" % n for n in (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0))
-    out = head.encode() + name
-    out += b"\0" * (-len(out) % 4) + data
-    return out + b"\0" * (-len(out) % 4)
 
 
 def pvh_entry(vmlinux):
@@ -250,7 +245,7 @@ def main():
         with open(os.path.join(BUILD, "guest/bin/insn_init"), "rb") as f:
             init = f.read()
         with open(os.path.join(work, "initrd"), "wb") as f:
-            f.write(newc("init", 0o100755, init) + newc("TRAILER!!!", 0, b""))
+            f.write(cpio([("init", 0o100755, init)]))
         for name, directory, machine, limits in (
                 ("default", "x86_64", "q35", {"mb": 18, "minutes": 8, "insn": 70}),
                 ("microvm", "x86_64-microvm", "microvm,acpi=off", {"mb": 8, "minutes": 4, "insn": 35})):

@@ -17,6 +17,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import machines  # noqa: E402
+from initrd import newc  # noqa: E402
 
 QEMU = shutil.which("qemu-system-x86_64")
 KERNEL = os.path.join(os.environ.get("KATA_KERNEL_DIR", "build/kernel/x86_64"), "vmlinux")
@@ -44,15 +45,6 @@ exec /sbin/kata-agent
 """
 
 
-
-
-def newc(name, mode, data):
-    """One entry of a cpio archive in the newc format."""
-    name = name.encode() + b"\0"
-    head = "070701" + "".join("%08x" % n for n in (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0))
-    out = head.encode() + name
-    out += b"\0" * (-len(out) % 4) + data
-    return out + b"\0" * (-len(out) % 4)
 
 
 def libraries(path):

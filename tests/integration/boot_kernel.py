@@ -17,6 +17,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from initrd import cpio  # noqa: E402
+from machines import tsc_khz  # noqa: E402
+
 QEMU = shutil.which("qemu-system-x86_64")
 KERNEL_DIR = os.environ.get("KATA_KERNEL_DIR", "build/kernel/x86_64")
 PROBE = os.environ.get("KATA_BOOT_PROBE", "build/guest/bin/init_probe")
@@ -31,27 +35,10 @@ DRIVERS = (
 ).split()
 
 
-def tsc_khz():
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
-        found = re.search(r"^cpu MHz\s*:\s*([0-9.]+)", f.read(), re.M)
-    return int(float(found.group(1)) * 1000) if found else 0
-
-
-def newc(name, mode, data):
-    """One entry of a cpio archive in the newc format (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
-    name = name.encode() + b"\0"
-    head = "070701" + "".join(
-        "%08x" % n for n in (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
-    )
-    out = head.encode() + name
-    out += b"\0" * (-len(out) % 4) + data
-    return out + b"\0" * (-len(out) % 4)
-
-
 def make_initrd(path, compress):
     with open(PROBE, "rb") as f:
         init = f.read()
-    data = newc("init", 0o100755, init) + newc("TRAILER!!!", 0, b"")
+    data = cpio([("init", 0o100755, init)])
     if compress == "gzip":
         data = gzip.compress(data, 6, mtime=0)
     elif compress == "zstd":

@@ -11,18 +11,10 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from initrd import cpio  # noqa: E402
 from kata_runtime import USER_ID, Host, Tap, assets, skip_all_unless_ready, write_config  # noqa: E402
 
 tap = Tap()
-
-
-def newc(name, mode, data):
-    """One entry of a cpio archive in the newc format."""
-    name = name.encode() + b"\0"
-    head = "070701" + "".join("%08x" % n for n in (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0))
-    out = head.encode() + name
-    out += b"\0" * (-len(out) % 4) + data
-    return out + b"\0" * (-len(out) % 4)
 
 
 def sleeping_initrd(path):
@@ -30,7 +22,7 @@ def sleeping_initrd(path):
     init = b"#!/bin/busybox sh\necho no agent in here >/dev/console\nwhile :; do /bin/busybox sleep 9; done\n"
     entries = [("bin", 0o40755, b""), ("dev", 0o40755, b""), ("init", 0o100755, init),
                ("bin/busybox", 0o100755, open("/bin/busybox", "rb").read())]
-    open(path, "wb").write(b"".join(newc(*e) for e in entries) + newc("TRAILER!!!", 0, b""))
+    open(path, "wb").write(cpio(entries))
     return path
 
 

@@ -14,6 +14,8 @@ import subprocess
 import threading
 import time
 
+from initrd import cpio
+
 MIB = 1 << 20
 TIMEOUT = 400
 BAD_LOG = re.compile(r"WARNING:|BUG:|Oops|Call Trace|general protection|[Ss]elf-?test.*[Ff]ail|Unable to handle kernel|Internal error:")
@@ -82,19 +84,6 @@ MACHINES = (
             [], "pmem dax", "cpu memory pci", cpu=""),
     Machine("s390x", "s390-ccw-virtio", "s390-ccw-virtio", "ccw", "ttysclp0", "", [], "hvc-console memory-hotplug pci", "cpu"),
 )
-
-
-def newc(name, mode, data=b""):
-    """One entry of a cpio archive in the newc format (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
-    name = name.encode() + b"\0"
-    head = "070701" + "".join("%08x" % n for n in (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0))
-    out = head.encode() + name
-    out += b"\0" * (-len(out) % 4) + data
-    return out + b"\0" * (-len(out) % 4)
-
-
-def cpio(files):
-    return b"".join(newc(n, m, d) for n, m, d in files) + newc("TRAILER!!!", 0)
 
 
 def tool(name):
