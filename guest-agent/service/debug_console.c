@@ -3,35 +3,28 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "base/relay.h"
 #include "base/time.h"
+#include "container/console.h"
 #include "service/agent.h"
 #include "service/side_port.h"
 
-#define BUF_SIZE     4096
 #define RESPAWN_USEC (2 * USEC_PER_SEC) /* of the shell on /dev/console */
 #define CONSOLE_PATH "/dev/console"
-
-/* What was read from one side and not yet written to the other. */
-struct flow {
-	char buf[BUF_SIZE];
-	size_t off, n;
-};
 
 struct session {
 	struct debug_console *console;
 	struct list link;
-	int sock, pty;
-	struct loop_source *sock_src, *pty_src;
-	struct flow in, out; /* to the shell, from it */
-	pid_t pid;	     /* 0: gone */
-	bool pty_done;	     /* the shell's side is closed */
+	int sock[2],
+		pty[2]; /* read there, written there: each relay watches descriptors of its own */
+	struct relay *in, *out; /* to the shell, from it */
+	pid_t pid;		/* 0: gone */
 };
 
 struct debug_console {
@@ -63,8 +56,7 @@ static _noreturn_ void run_shell(const char *shell, int tty)
 	char *argv[] = { (char *)shell, (char *)"-i", NULL };
 
 	setsid();
-	if (tty < 0 || ioctl(tty, TIOCSCTTY, 1) < 0 || dup2(tty, 0) < 0 || dup2(tty, 1) < 0 ||
-	    dup2(tty, 2) < 0)
+	if (tty < 0 || console_attach(tty, NULL) < 0)
 		_exit(126);
 	fd_close_from(3);
 	process_reset_signals();
@@ -79,10 +71,12 @@ static void session_free(struct session *s)
 {
 	struct debug_console *d = s->console;
 
-	loop_source_free(s->sock_src);
-	loop_source_free(s->pty_src);
-	fd_close(s->sock);
-	fd_close(s->pty); /* hangs up the terminal */
+	relay_free(s->in);
+	relay_free(s->out);
+	for (int i = 0; i < 2; i++) {
+		fd_close(s->sock[i]);
+		fd_close(s->pty[i]); /* hangs up the terminal */
+	}
 	if (s->pid) {
 		reaper_forget(d->agent->env.reaper, s->pid);
 		kill(-s->pid, SIGKILL);
@@ -92,67 +86,13 @@ static void session_free(struct session *s)
 	free(s);
 }
 
-/* False when the source has ended. */
-static bool fill(struct flow *f, int fd)
-{
-	ssize_t n = read(fd, f->buf, sizeof(f->buf));
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	f->off = 0;
-	f->n = (size_t)n;
-	return n > 0;
-}
-
-static bool drain(struct flow *f, int fd)
-{
-	while (f->n) {
-		ssize_t n = write(fd, f->buf + f->off, f->n);
-
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
-		f->off += (size_t)n;
-		f->n -= (size_t)n;
-	}
-	return true;
-}
-
-/* Each side is read only while there is room for it on the other. */
-static void update(struct session *s)
-{
-	loop_io_set(s->sock_src, (s->in.n ? 0 : EPOLLIN) | (s->out.n ? EPOLLOUT : 0));
-	if (s->pty_src)
-		loop_io_set(s->pty_src, (s->out.n ? 0 : EPOLLIN) | (s->in.n ? EPOLLOUT : 0));
-}
-
-static void on_sock(struct loop_source *src, int fd, uint32_t events, void *data)
-{
-	struct session *s = data;
-	bool ok = drain(&s->out, fd);
-
-	if (ok && !s->in.n && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		ok = fill(&s->in, fd);
-	if (ok && !s->pty_done)
-		ok = drain(&s->in, s->pty);
-	if (!ok || (s->pty_done && !s->out.n))
-		session_free(s);
-	else
-		update(s);
-}
-
-static void on_pty(struct loop_source *src, int fd, uint32_t events, void *data)
+/* The client's end is the session's; the shell's is seen by what comes from it, once that is written. */
+static void on_end(struct relay *r, enum relay_end how, void *data)
 {
 	struct session *s = data;
 
-	drain(&s->in, fd);
-	if (!s->out.n && events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !fill(&s->out, fd)) {
-		s->pty_done = true; /* EIO: nobody has the other side open */
-		s->pty_src = loop_source_free(s->pty_src);
-	}
-	if (!drain(&s->out, s->sock) || (s->pty_done && !s->out.n))
+	if (r == s->out || how == RELAY_EOF)
 		session_free(s);
-	else
-		update(s);
 }
 
 static void on_shell_exit(pid_t pid, int status, void *data)
@@ -162,55 +102,61 @@ static void on_shell_exit(pid_t pid, int status, void *data)
 	s->pid = 0; /* the terminal's end comes by itself */
 }
 
-static int open_pty(int *ret_master, int *ret_slave)
+static int join(struct session *s)
 {
-	_cleanup_fd_ int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	int unlock = 0, slave;
-
-	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
-		return -errno;
-	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		return -errno;
-	*ret_slave = slave;
-	*ret_master = fd_steal(&master);
-	return 0;
-}
-
-/* Takes conn on success. */
-static int session_new(struct debug_console *d, int conn)
-{
-	struct session *s = new0(struct session);
-	_cleanup_fd_ int slave = -1;
+	struct relay_params p = { .loop = s->console->agent->loop,
+				  .own_in = true,
+				  .own_out = true,
+				  .fn = on_end,
+				  .data = s };
 	int r;
 
-	if (!s)
-		return -ENOMEM;
+	s->sock[1] = fcntl(s->sock[0], F_DUPFD_CLOEXEC, 3);
+	s->pty[1] = fcntl(s->pty[0], F_DUPFD_CLOEXEC, 3);
+	if (s->sock[1] < 0 || s->pty[1] < 0)
+		return -errno;
+	p.in = s->sock[0];
+	p.out = s->pty[1];
+	r = relay_new(&p, &s->in, NULL);
+	p.in = s->pty[0];
+	p.out = s->sock[1];
+	return r < 0 ? r : relay_new(&p, &s->out, NULL);
+}
+
+/* Takes conn. */
+static void session_new(struct debug_console *d, int conn)
+{
+	struct session *s = new0(struct session);
+	struct console tty = CONSOLE_INIT;
+	int r;
+
+	if (!s) {
+		fd_close(conn);
+		return;
+	}
 	s->console = d;
-	s->sock = s->pty = -1;
+	s->sock[0] = conn;
+	s->sock[1] = s->pty[1] = -1;
 	list_add_tail(&d->sessions, &s->link);
 	d->n_sessions++;
-	r = open_pty(&s->pty, &slave);
+	r = console_open(AT_FDCWD, 0, 0, geteuid(), &tty, NULL);
+	s->pty[0] = tty.master;
 	if (r == 0)
-		r = loop_add_io(d->agent->loop, conn, EPOLLIN, on_sock, s, &s->sock_src);
-	if (r == 0)
-		r = loop_add_io(d->agent->loop, s->pty, EPOLLIN, on_pty, s, &s->pty_src);
+		r = join(s);
 	if (r == 0) {
 		s->pid = fork();
 		if (s->pid == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			run_shell(d->shell, slave);
+			run_shell(d->shell, tty.slave);
 		}
 		r = s->pid < 0 ? -errno
 			       : reaper_watch(d->agent->env.reaper, s->pid, on_shell_exit, s);
 	}
+	fd_close(tty.slave);
 	if (r < 0) {
 		s->pid = s->pid > 0 ? s->pid : 0;
 		session_free(s);
-		return r;
 	}
-	s->sock = conn;
-	return 0;
 }
 
 static void on_accept(struct loop_source *src, int fd, uint32_t events, void *data)
@@ -218,8 +164,10 @@ static void on_accept(struct loop_source *src, int fd, uint32_t events, void *da
 	struct debug_console *d = data;
 	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (conn >= 0 && (d->n_sessions >= DEBUG_CONSOLE_SESSIONS || session_new(d, conn) < 0))
+	if (conn >= 0 && d->n_sessions >= DEBUG_CONSOLE_SESSIONS)
 		fd_close(conn);
+	else if (conn >= 0)
+		session_new(d, conn);
 }
 
 /* ---- the shell on /dev/console -------------------------------------------------------------------------------------- */
