@@ -14,18 +14,6 @@
 #define WORDS_MAX 16   /* of one line */
 #define HUGE_MAX  16   /* sizes of huge pages; machines have up to five */
 
-/* Splits a line in place; the number of words. */
-static size_t split(char *line, char *words[WORDS_MAX])
-{
-	size_t n = 0;
-	char *save = NULL;
-
-	for (char *w = strtok_r(line, " \t", &save); w && n < WORDS_MAX;
-	     w = strtok_r(NULL, " \t", &save))
-		words[n++] = w;
-	return n;
-}
-
 static uint64_t number(const char *s)
 {
 	uint64_t v;
@@ -77,7 +65,7 @@ int cgroup_parse_memory_stat(struct cgroup_stats *s, const char *text)
 	     line = strtok_r(NULL, "\n", &save)) {
 		char *words[WORDS_MAX];
 
-		if (split(line, words) != 2)
+		if (parse_words(line, words, WORDS_MAX) != 2)
 			continue;
 		s->memory.stat[s->memory.n_stat].key = words[0];
 		s->memory.stat[s->memory.n_stat++].value = number(words[1]);
@@ -121,7 +109,7 @@ int cgroup_parse_io_stat(struct cgroup_stats *s, const char *text)
 	for (char *line = copy ? strtok_r(copy, "\n", &save) : NULL;
 	     r == 0 && line && lines++ < LINES_MAX; line = strtok_r(NULL, "\n", &save)) {
 		char *words[WORDS_MAX];
-		size_t n = split(line, words);
+		size_t n = parse_words(line, words, WORDS_MAX);
 
 		if (!n || !device(words[0], &major, &minor))
 			continue;
@@ -147,7 +135,7 @@ int cgroup_parse_blkio(struct cgroup_io_list *l, struct arena *a, const char *te
 	for (char *line = copy ? strtok_r(copy, "\n", &save) : NULL;
 	     r == 0 && line && l->n < LINES_MAX; line = strtok_r(NULL, "\n", &save)) {
 		char *words[WORDS_MAX];
-		size_t n = split(line, words);
+		size_t n = parse_words(line, words, WORDS_MAX);
 
 		if (n < 2 || n > 3 || !device(words[0], &major, &minor))
 			continue;

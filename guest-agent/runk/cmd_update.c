@@ -44,22 +44,11 @@ static int load_file(const char *path, struct oci_spec **ret, struct error *err)
 static int set_bytes(const char *text, const char *option, int64_t *ret, bool *has,
 		     struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf upper = STRBUF_INIT;
-	uint64_t v;
-
 	if (!text)
 		return 0;
 	*has = true;
-	if (str_eq(text, "-1")) {
-		*ret = -1;
-		return 0;
-	}
-	for (const char *p = text; *p; p++)
-		if (strbuf_addch(&upper, *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p) < 0)
-			return error_oom(err);
-	if (parse_size(upper.buf, &v) < 0 || v > INT64_MAX)
+	if (parse_limit(text, ret) < 0)
 		return error_set(err, -EINVAL, "invalid value for %s: %s", option, text);
-	*ret = (int64_t)v;
 	return 0;
 }
 

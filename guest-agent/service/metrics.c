@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/parse.h"
 #include "service/netdev.h"
 
 #define PROC_FILE_MAX (1u << 20)
@@ -62,17 +63,6 @@ static bool load(struct writer *w, const char *name, struct strbuf *text)
 	strbuf_reset(text);
 	snprintf(path, sizeof(path), "%s/proc/%s", w->root, name);
 	return file_read(AT_FDCWD, path, PROC_FILE_MAX, text, NULL) == 0;
-}
-
-static size_t split(char *line, char *words[WORDS_MAX])
-{
-	size_t n = 0;
-	char *save = NULL;
-
-	for (char *p = strtok_r(line, " \t", &save); p && n < WORDS_MAX;
-	     p = strtok_r(NULL, " \t", &save))
-		words[n++] = p;
-	return n;
 }
 
 /* The number in the line "KEY:  N kB", times scale when it has a unit. False: no such line. */
@@ -161,7 +151,7 @@ static void agent_stat(struct writer *w)
 	if (!load(w, "self/stat", &text))
 		return;
 	rest = strrchr(text.buf, ')');
-	if (!rest || split(rest + 1, words) < STAT_WORDS)
+	if (!rest || parse_words(rest + 1, words, WORDS_MAX) < STAT_WORDS)
 		return;
 	for (int i = 1; i < STAT_WORDS; i++)
 		v[i] = strtoull(words[i], NULL, 10);
@@ -295,7 +285,7 @@ static void guest_load(struct writer *w)
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	char *words[WORDS_MAX], *max;
 
-	if (!load(w, "loadavg", &text) || split(text.buf, words) < 4)
+	if (!load(w, "loadavg", &text) || parse_words(text.buf, words, WORDS_MAX) < 4)
 		return;
 	family(w, "kata_guest_load", "gauge", "Guest system load.");
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
@@ -314,7 +304,7 @@ static void table(struct writer *w, const char *name, const char *label, char *l
 		  const char *const *columns, size_t n_columns, uint64_t scale)
 {
 	char *words[WORDS_MAX];
-	size_t n = split(line, words);
+	size_t n = parse_words(line, words, WORDS_MAX);
 
 	for (size_t i = 0; i < n_columns && at_name + 1 + i < n; i++)
 		put(w, "%s{%s=\"%s\",item=\"%s\"} %" PRIu64 "\n", name, label, words[at_name],
@@ -412,7 +402,7 @@ static void guest_vm(struct writer *w)
 		return;
 	family(w, "kata_guest_vm_stat", "gauge", "Guest virtual memory statistics.");
 	for (char *line = strtok_r(text.buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (split(line, words) == 2)
+		if (parse_words(line, words, WORDS_MAX) == 2)
 			put(w, "kata_guest_vm_stat{item=\"%s\"} %s\n", words[0], words[1]);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/resources.h"
 
-#include <ctype.h>
 #include <string.h>
 #include "base/parse.h"
 #include "codec/json.h"
@@ -46,29 +45,6 @@ void resource_options(struct resource_options *o, struct option_def defs[RESOURC
 	memcpy(defs + RESOURCE_LIMITS, others, sizeof(others));
 }
 
-static int parse_bytes(const char *text, int64_t *ret)
-{
-	char upper[32];
-	uint64_t v = 0;
-	size_t n = strlen(text);
-	int r;
-
-	if (strcmp(text, "-1") == 0) {
-		*ret = -1;
-		return 0;
-	}
-	if (n >= sizeof(upper))
-		return -EINVAL;
-	for (size_t i = 0; i <= n; i++)
-		upper[i] = (char)toupper((unsigned char)text[i]);
-	r = parse_size(upper, &v);
-	if (r == 0 && v > INT64_MAX)
-		r = -ERANGE;
-	if (r == 0)
-		*ret = (int64_t)v;
-	return r;
-}
-
 static int add_limit(struct json_out *j, const struct limit *l, const char *text, struct error *err)
 {
 	int64_t v = 0;
@@ -78,7 +54,7 @@ static int add_limit(struct json_out *j, const struct limit *l, const char *text
 		json_out_string(j, l->key, text);
 		return 0;
 	}
-	r = l->kind == BYTES ? parse_bytes(text, &v) : parse_i64(text, 10, &v);
+	r = l->kind == BYTES ? parse_limit(text, &v) : parse_i64(text, 10, &v);
 	if (r < 0 || v < -1)
 		return error_set(err, -EINVAL, "invalid value for --%s: \"%.64s\"", l->name, text);
 	json_out_i64(j, l->key, v);

@@ -93,6 +93,33 @@ int parse_size(const char *s, uint64_t *ret)
 	return 0;
 }
 
+int parse_limit(const char *s, int64_t *ret)
+{
+	uint64_t v = 0;
+	int r;
+
+	if (s && strcmp(s, "-1") == 0) {
+		*ret = -1;
+		return 0;
+	}
+	r = parse_size(s, &v);
+	if (r == 0 && v > INT64_MAX)
+		r = -ERANGE;
+	if (r == 0)
+		*ret = (int64_t)v;
+	return r;
+}
+
+size_t parse_words(char *line, char **words, size_t max)
+{
+	size_t n = 0;
+	char *save = NULL;
+
+	for (char *w = strtok_r(line, " \t", &save); w && n < max; w = strtok_r(NULL, " \t", &save))
+		words[n++] = w;
+	return n;
+}
+
 int parse_bool(const char *s, bool *ret)
 {
 	static const char *const yes[] = { "true", "yes", "1", "on" };

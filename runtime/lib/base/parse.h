@@ -3,6 +3,7 @@
 #define BASE_PARSE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -14,6 +15,10 @@ int parse_u32(const char *s, int base, uint32_t *ret);
 int parse_i64(const char *s, int base, int64_t *ret);
 /* Decimal with an optional K M G T (binary), optional "iB"/"B" after it. */
 int parse_size(const char *s, uint64_t *ret);
+/* A size that limits something: as parse_size(), or -1 for no limit. */
+int parse_limit(const char *s, int64_t *ret);
+/* Splits a line in place at blanks and tabs; how many words, at most max. */
+size_t parse_words(char *line, char **words, size_t max);
 /* true false yes no 1 0 on off. */
 int parse_bool(const char *s, bool *ret);
 /* A signal by name with or without SIG, or by number 1..64. Signal number or -EINVAL. */

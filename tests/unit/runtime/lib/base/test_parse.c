@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include "base/parse.h"
 #include "base/time.h"
@@ -105,11 +106,40 @@ static void rfc3339(void **state)
 	assert_true(time_boot_usec() > 0 && time_wall_nsec() > 0);
 }
 
+static void limits(void **state)
+{
+	int64_t v = 7;
+
+	assert_int_equal(parse_limit("-1", &v), 0);
+	assert_int_equal(v, -1);
+	assert_int_equal(parse_limit("512m", &v), 0);
+	assert_int_equal(v, 512 << 20);
+	assert_int_equal(parse_limit("-2", &v), -EINVAL);
+	assert_int_equal(parse_limit("", &v), -EINVAL);
+	assert_int_equal(parse_limit("9223372036854775808", &v), -ERANGE);
+	assert_int_equal(v, 512 << 20);
+}
+
+static void lines_of_words(void **state)
+{
+	char line[] = "  one\ttwo three  ", *v[3];
+
+	assert_int_equal(parse_words(line, v, 3), 3);
+	assert_string_equal(v[0], "one");
+	assert_string_equal(v[2], "three");
+	memcpy(line, " a b", 5);
+	assert_int_equal(parse_words(line, v, 1), 1);
+	memcpy(line, "  ", 3);
+	assert_int_equal(parse_words(line, v, 3), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_the_whole_string),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(lines_of_words),
 		cmocka_unit_test(words),
 		cmocka_unit_test(hex),
 		cmocka_unit_test(rfc3339),
