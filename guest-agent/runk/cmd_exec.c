@@ -268,8 +268,8 @@ static int make_process(struct exec *e, struct error *err)
 	r = launch_go(&e->launch, e->pid, e->sync, err);
 	if (r == 0)
 		r = follow(e, err);
-	if (r == 0 && e->o->pid_file)
-		r = write_pid_file(e->o->pid_file, e->pid, err);
+	if (r == 0)
+		r = process_write_pid(e->o->pid_file, e->pid, err);
 	if (r < 0) {
 		kill(e->pid, SIGKILL);
 		while (waitpid(e->pid, NULL, 0) < 0 && errno == EINTR)

@@ -41,18 +41,6 @@ int send_console(const char *path, int pty, struct error *err)
 	return 0;
 }
 
-int write_pid_file(const char *path, pid_t pid, struct error *err)
-{
-	_cleanup_file_out_ struct file_out out = FILE_OUT_INIT;
-	char text[16];
-	int r, n = snprintf(text, sizeof(text), "%d", (int)pid);
-
-	if (file_out_open(&out, AT_FDCWD, path, 0644, err) < 0)
-		return err->code;
-	r = fd_write_full(out.fd, text, (size_t)n);
-	return r < 0 ? error_sys(err, r, "%s", path) : file_out_publish(&out, NULL, err);
-}
-
 int parse_preserve_fds(const char *text, unsigned int *ret, struct error *err)
 {
 	const char *passed = getenv("LISTEN_FDS"); /* sd_listen_fds(3): as many from 3 on */
@@ -301,7 +289,7 @@ static int make_container(struct making *m, struct error *err)
 	/* While the process works, so that hooks and other commands find the container. */
 	if (state_save(&m->s, err) < 0 || follow_process(m, err) < 0)
 		return err->code;
-	if (m->q->pid_file && write_pid_file(m->q->pid_file, m->s.pid, err) < 0)
+	if (process_write_pid(m->q->pid_file, m->s.pid, err) < 0)
 		return err->code;
 	if (renameat(m->s.dirfd, STATE_SOCK_MAKING, m->s.dirfd, STATE_SOCK_CREATED) < 0)
 		return error_sys(err, -errno, "cannot finish the creation");

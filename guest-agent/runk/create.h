@@ -27,8 +27,6 @@ int start_container(const struct runk *rk, struct state *s, struct error *err);
 
 /* Sends a terminal's master to who listens at path (runc's console socket: the descriptor with the name of its device). */
 int send_console(const char *path, int pty, struct error *err);
-/* Atomically: who sees the file sees the whole number. */
-int write_pid_file(const char *path, pid_t pid, struct error *err);
 /* "3": descriptors 3, 4 and 5, which must be open. */
 int parse_preserve_fds(const char *text, unsigned int *ret, struct error *err);
 

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/options.h"
+#include "base/process.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/time.h"
@@ -257,7 +258,7 @@ static int run_process(struct exec *e, const struct exec_options *o, struct erro
 		return error_set(err, -ENOTTY, "a terminal is asked for, but stdin is none");
 	r = begin(e, err);
 	if (r == 0)
-		r = standin_write_pid(o->pid_file, getpid(), err);
+		r = process_write_pid(o->pid_file, getpid(), err);
 	return r ? r : end(e, err);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/options.h"
+#include "base/process.h"
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/launch.h"
@@ -75,7 +76,7 @@ static int run_here(struct run *r, struct error *err)
 	int status = 0, res = start(r, err);
 
 	if (res == 0)
-		res = standin_write_pid(r->o.pid_file, getpid(), err);
+		res = process_write_pid(r->o.pid_file, getpid(), err);
 	if (res < 0)
 		return launch_status(l, err);
 	res = launch_wait(l, &status, err);

@@ -40,16 +40,6 @@ int standin_check(const struct standin *s, const char *what, struct error *err)
 	return 0;
 }
 
-int standin_write_pid(const char *pid_file, pid_t pid, struct error *err)
-{
-	char text[16];
-
-	if (!pid_file)
-		return 0;
-	(void)snprintf(text, sizeof(text), "%d", (int)pid);
-	return file_write_atomic(AT_FDCWD, pid_file, 0644, text, strlen(text), err);
-}
-
 /* ---- who stands for whom ---- */
 
 int standin_record(const struct instance *i, struct error *err)
@@ -203,7 +193,7 @@ static int follow(const struct standin *s, int rd, pid_t pid, struct error *err)
 {
 	int r = wait_report(rd, pid, err);
 
-	return r ? r : standin_write_pid(s->pid_file, pid, err);
+	return r ? r : process_write_pid(s->pid_file, pid, err);
 }
 
 static int fork_it(const struct standin *s, struct pty *pty, struct error *err)

@@ -27,8 +27,6 @@ struct standin {
 int standin_run(const struct standin *s, struct error *err);
 /* What can be wrong with terminal and console socket, before anything is made. */
 int standin_check(const struct standin *s, const char *what, struct error *err);
-/* The caller's own pid into --pid-file, for a process in the foreground. */
-int standin_write_pid(const char *pid_file, pid_t pid, struct error *err);
 
 /* This process stands for the container's first one: a file in the instance's directory says so to `state` and `list`. */
 int standin_record(const struct instance *i, struct error *err);

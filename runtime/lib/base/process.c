@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/parse.h"
 
 #define RUN_MAX_OUTPUT (16u << 20)
@@ -319,4 +320,20 @@ int process_kill_exact(pid_t pid, uint64_t start_time, int sig)
 	if (process_start_time(pid) != start_time)
 		return -ESRCH;
 	return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 ? -errno : 0;
+}
+
+int process_write_pid(const char *path, pid_t pid, struct error *err)
+{
+	_cleanup_file_out_ struct file_out out = FILE_OUT_INIT;
+	char text[16];
+	int r, n = snprintf(text, sizeof(text), "%d", (int)pid);
+
+	if (!path)
+		return 0;
+	r = file_out_open(&out, AT_FDCWD, path, 0644, err);
+	if (r < 0)
+		return r;
+	r = fd_write_full(out.fd, text, (size_t)n);
+	/* Not kept over a crash of the machine, which no process outlives either. */
+	return r < 0 ? error_sys(err, r, "%s", path) : file_out_publish(&out, NULL, err);
 }

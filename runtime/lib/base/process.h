@@ -46,6 +46,8 @@ void process_reset_signals(void);
 int process_exit_code(int wait_status);
 /* Start time in clock ticks since boot (field 22 of /proc/PID/stat): with the pid, the identity of a process. 0 if gone. */
 uint64_t process_start_time(pid_t pid);
+/* The pid in decimal, alone, as --pid-file wants it; it appears whole. path NULL: nothing. */
+int process_write_pid(const char *path, pid_t pid, struct error *err);
 /* Sends the signal if the process with this pid still is the one that started then. 0, -ESRCH or -errno. */
 int process_kill_exact(pid_t pid, uint64_t start_time, int sig);
 
