@@ -35,7 +35,7 @@ echo "== mounts"; cat /proc/self/mountinfo
 echo "== dev"; ls -ln /dev /dev/pts /dev/shm 2>&1 | sed 's/  */ /g'
 echo "== fd"; ls -l /proc/self/fd 2>/dev/null | wc -l
 echo "== paths"; for p in /proc/kcore /proc/sys/kernel/hostname /sys/firmware /proc/timer_list; do test -w $p && echo w $p; ls -A $p 2>&1 | wc -l; done
-echo "== write"; touch /probe-root 2>&1 && rm /probe-root; touch /tmp/probe 2>&1 && rm /tmp/probe
+echo "== write"; touch /probe-@NAME@ 2>&1 && rm /probe-@NAME@; touch /tmp/probe-@NAME@ 2>&1 && rm /tmp/probe-@NAME@
 """
 HOST_NS = {n: os.readlink("/proc/self/ns/" + n) for n in ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")}
 
@@ -60,7 +60,8 @@ class Runtime:
         """(exit code, what was seen), or ("failed", "") when there was no container."""
         bundle, state = f"{self.dir}/{name}", f"{self.dir}/state-{name}"
         os.makedirs(bundle)
-        text = json.dumps(config).replace("@ROOTFS@", self.rootfs).replace("@HOST@", self.dir + "/host").replace("@BUNDLE@", bundle)
+        # Two variations at once share the root.
+        text = json.dumps(config).replace("@NAME@", name).replace("@ROOTFS@", self.rootfs).replace("@HOST@", self.dir + "/host").replace("@BUNDLE@", bundle)
         with open(bundle + "/config.json", "w") as f:
             f.write(text)
         p = subprocess.run([self.program, "--root", state, *self.flags, "run", "-b", bundle, f"{self.name}-{name}"],
